@@ -1,0 +1,36 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test ci lint bench mutants proof docs clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(BIN)/nudgepay  ## .venv from the hashed locks
+
+$(BIN)/nudgepay: requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install  ## the whole story on sample data, then the pages (ARGS=--once ends after the table)
+	$(BIN)/nudgepay demo $(ARGS)
+
+test: install  ## the whole suite (ARGS=... goes to pytest)
+	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+
+lint: install  ## style, types, imports, security patterns
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bandit -q -c pyproject.toml -r src
+
+ci: lint test  ## what a pull request must pass
+	$(BIN)/nudgepay config check
+
+clean:  ## forget the virtual environment and local data
+	rm -rf $(VENV) var

@@ -1,0 +1,67 @@
+"""What every command needs: a runtime that is closed again, an actor, one JSON document or a table."""
+
+import getpass
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nudgepay.runtime import Runtime
+
+
+def say(message: str) -> None:
+    """A word to the person, on standard error, so that standard output stays parseable."""
+    print(message, file=sys.stderr)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output and nothing else."""
+    print(json.dumps(document, indent=2, default=str, ensure_ascii=False))
+
+
+def actor() -> str:
+    """Who runs this command, for the audit log."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "cli:unknown"
+
+
+def instant(value: str | None) -> datetime:
+    """`--now`: an ISO 8601 instant (UTC when it names no zone), or the present."""
+    from nudgepay import clock
+    from nudgepay.errors import UsageError
+
+    if value is None:
+        return clock.now()
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise UsageError(f"--now: {value!r} is no ISO 8601 instant such as 2026-03-02T09:00:00Z") from error
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+@contextmanager
+def open_runtime(*, migrated: bool = True) -> Iterator["Runtime"]:
+    """Settings judged, database reached, schema checked; refuses with a cure instead of a trace."""
+    from nudgepay import log
+    from nudgepay.config import Settings
+    from nudgepay.errors import Refused
+    from nudgepay.managed_secrets.environment import resolver_from_environment
+    from nudgepay.runtime import build_runtime
+    from nudgepay.schema_lifecycle.migrate import current, head, migrate
+
+    settings = Settings.load().ensure_valid(resolve=resolver_from_environment())
+    log.configure(settings.log_level)
+    runtime = build_runtime(settings, announce=say)
+    try:
+        if migrated and current(runtime.db) != head():
+            if runtime.server is None:
+                raise Refused(f"The database is at {current(runtime.db)}, this code needs {head()}: nudgepay migrate")
+            migrate(runtime.db)
+        yield runtime
+    finally:
+        runtime.close()

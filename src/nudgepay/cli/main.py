@@ -1,0 +1,42 @@
+"""`nudgepay`: the whole command surface on one page."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from nudgepay import __version__
+from nudgepay.cli import config, schema
+from nudgepay.errors import NudgePayError
+
+app = typer.Typer(
+    name="nudgepay",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Gets small businesses paid, and falls silent the moment there is nothing left to claim.",
+)
+app.command("migrate")(schema.migrate)
+app.add_typer(config.app, name="config")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Everything by hand; `nudgepay up` runs it all."""
+
+
+def main() -> None:
+    """Entry point: expected errors end as one sentence and their exit code, never as a trace."""
+    try:
+        app()
+    except NudgePayError as error:
+        print(f"nudgepay: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,138 @@
+"""Engine and transactions. `transaction()` holds the only commit in the product."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    Engine,
+    MetaData,
+    Text,
+    create_engine,
+    make_url,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+from nudgepay.errors import OperationalError, UsageError
+
+
+class DatabaseUnavailable(OperationalError):
+    """PostgreSQL cannot serve this now."""
+
+
+class Base(DeclarativeBase):
+    """Declarative base: instants are timestamptz, integers bigint, text text, dicts jsonb."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own class-level hook
+        datetime: DateTime(timezone=True),
+        date: Date(),
+        int: BigInteger(),
+        str: Text(),
+        bool: Boolean(),
+        dict[str, Any]: JSONB(),
+        list[Any]: JSONB(),
+    }
+
+
+def driver_url(url: str) -> str:
+    """The URL with our driver named; refuses everything but PostgreSQL."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise UsageError("DATABASE_URL must name a PostgreSQL database: postgresql://user@host/name")
+    return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+class Database:
+    """One pool of connections to one PostgreSQL database."""
+
+    def __init__(self, url: str, *, pool_size: int = 5, application: str = "nudgepay") -> None:
+        """`url` is any postgresql:// URL; connects lazily, waits at most 5 s for a connection."""
+        self.url = url
+        self.engine: Engine = create_engine(
+            driver_url(url),
+            pool_size=pool_size,
+            max_overflow=5,
+            pool_timeout=5,
+            pool_pre_ping=True,
+            connect_args={
+                "connect_timeout": 5,
+                "application_name": application,
+                "options": (
+                    "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=10000"
+                    " -c idle_in_transaction_session_timeout=60000"
+                ),
+            },
+        )
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back on any error.
+
+        Raises DatabaseUnavailable when the server is gone, too busy or read-only.
+        """
+        session = self._sessions()
+        try:
+            yield session
+            session.commit()
+        except PoolTimeout as error:
+            raise DatabaseUnavailable("no database connection became free within 5 s") from error
+        except DBAPIError as error:
+            session.rollback()
+            if is_outage(error):
+                raise DatabaseUnavailable(f"the database cannot serve this now ({_sqlstate(error)})") from error
+            raise
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            session.close()
+
+    @contextmanager
+    def independent(self) -> Iterator[Session]:
+        """A transaction beside the caller's own, for the few records that must survive its rollback."""
+        with self.transaction() as session:
+            yield session
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+    def ping(self) -> None:
+        """Raise DatabaseUnavailable unless the server answers."""
+        with self.transaction() as session:
+            session.execute(text("SELECT 1"))
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or type(error.orig).__name__
+
+
+def is_outage(error: DBAPIError) -> bool:
+    """True when trying later may help: connection lost (08), resources (53), shutdown (57), read-only,
+    lock not available, deadlock or serialization failure."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        return error.connection_invalidated or type(error.orig).__name__ in {
+            "OperationalError",
+            "InterfaceError",
+        }
+    return state[:2] in {"08", "53", "57"} or state in {"25006", "55P03", "40P01", "40001"}

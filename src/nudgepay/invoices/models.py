@@ -1,0 +1,112 @@
+"""Who owes what: clients, their contacts, their invoices."""
+
+import secrets
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from nudgepay.db import Base
+
+
+def new_token() -> str:
+    """192 random bits for a mailed URL."""
+    return secrets.token_urlsafe(24)
+
+
+class Client(Base):
+    """Who owes. `tolerance` maps a currency to the minor units that are not worth a letter."""
+
+    __tablename__ = "clients"
+    __table_args__ = (UniqueConstraint("external_id"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    name: Mapped[str]
+    external_id: Mapped[str | None]
+    locale: Mapped[str]
+    timezone: Mapped[str]
+    country: Mapped[str]
+    schedule_name: Mapped[str | None]
+    reminders_off_at: Mapped[datetime | None]
+    paused_until: Mapped[date | None]
+    autopay: Mapped[bool] = mapped_column(server_default=text("false"))
+    tolerance: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    contacts: Mapped[list["Contact"]] = relationship(order_by="Contact.id", back_populates="client")
+
+
+class Contact(Base):
+    """A person at a client. Whether an address may be written to is the suppressions' word, not this row's."""
+
+    __tablename__ = "contacts"
+    __table_args__ = (
+        UniqueConstraint("client_id", "email"),
+        UniqueConstraint("token"),
+        CheckConstraint("role IN ('billing', 'approver', 'copy')", name="role"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"))
+    name: Mapped[str]
+    email: Mapped[str]
+    role: Mapped[str] = mapped_column(server_default=text("'billing'"))
+    locale: Mapped[str | None]
+    timezone: Mapped[str | None]
+    token: Mapped[str] = mapped_column(default=new_token)
+    wrong_person_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    client: Mapped[Client] = relationship(back_populates="contacts")
+
+
+class Invoice(Base):
+    """One claim, in minor units. `overdue` is computed, never stored.
+
+    `amount_paid`, `amount_remaining` and `money_state` are a function of the facts allocated to it; only
+    `payments` writes them. `next_at` is when the engine must look again (UTC; NULL: nothing to come).
+    """
+
+    __tablename__ = "invoices"
+    __table_args__ = (
+        UniqueConstraint("number"),
+        UniqueConstraint("token"),
+        UniqueConstraint("external_id"),
+        Index("ix_invoices_client_id_status", "client_id", "status"),
+        Index("ix_invoices_next_at_open", "next_at", postgresql_where=text("status = 'open'")),
+        CheckConstraint("amount_due > 0", name="amount_due_positive"),
+        CheckConstraint("amount_remaining = amount_due - amount_paid", name="amounts_add_up"),
+        CheckConstraint("status IN ('draft', 'open', 'paid', 'void', 'uncollectible')", name="status"),
+        CheckConstraint(
+            "money_state IN ('unpaid', 'partially_paid', 'in_payment', 'paid', 'overpaid', 'refunded',"
+            " 'needs_review')",
+            name="money_state",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    number: Mapped[str]
+    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"))
+    external_id: Mapped[str | None]
+    description: Mapped[str | None]
+    currency: Mapped[str]
+    amount_due: Mapped[int]
+    amount_paid: Mapped[int] = mapped_column(server_default=text("0"))
+    amount_remaining: Mapped[int]
+    status: Mapped[str] = mapped_column(server_default=text("'open'"))
+    money_state: Mapped[str] = mapped_column(server_default=text("'unpaid'"))
+    issued_on: Mapped[date]
+    due_on: Mapped[date]
+    token: Mapped[str] = mapped_column(default=new_token)
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    schedule_name: Mapped[str | None]
+    reminders_off_at: Mapped[datetime | None]
+    paused_until: Mapped[date | None]
+    amnesty_at: Mapped[datetime | None]
+    autopay_failed_at: Mapped[datetime | None]
+    next_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closed_at: Mapped[datetime | None]
+
+    client: Mapped[Client] = relationship()

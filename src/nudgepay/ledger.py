@@ -1,0 +1,106 @@
+"""What ran, and what people must be told. A run is written before its work and closed after it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Identity, Index, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from nudgepay import clock, metrics
+from nudgepay.db import Base, Database
+
+
+class LedgerEntry(Base):
+    """One execution. Started and never ended means that it was killed."""
+
+    __tablename__ = "ledger_entries"
+    __table_args__ = (Index("ix_ledger_entries_kind_name_started_at", "kind", "name", "started_at"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    kind: Mapped[str]
+    name: Mapped[str]
+    actor: Mapped[str]
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    details: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+
+
+class Notice(Base):
+    """Something people must be told: one row per `dedup_key`, open until `resolved_at`."""
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        Index("uq_notices_open", "dedup_key", unique=True, postgresql_where=text("resolved_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    kind: Mapped[str]
+    dedup_key: Mapped[str]
+    details: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    resolved_at: Mapped[datetime | None]
+    resolved_by: Mapped[str | None]
+
+
+def notice(session: Session, kind: str, dedup_key: str, details: dict[str, Any] | None = None) -> None:
+    """Open a notice in the caller's transaction; an open one with the same key stays the only one."""
+    session.execute(
+        insert(Notice)
+        .values(kind=kind, dedup_key=dedup_key, details=details or {})
+        .on_conflict_do_nothing(index_elements=["dedup_key"], index_where=text("resolved_at IS NULL"))
+    )
+
+
+def resolve_notice(session: Session, dedup_key: str, *, actor: str) -> bool:
+    """Close the open notice with this key; False when there is none."""
+    result = session.execute(
+        update(Notice)
+        .where(Notice.dedup_key == dedup_key, Notice.resolved_at.is_(None))
+        .values(resolved_at=func.now(), resolved_by=actor)
+        .returning(Notice.id)
+    )
+    return result.first() is not None
+
+
+def open_notices(session: Session) -> list[Notice]:
+    """What is still open, oldest first."""
+    query = select(Notice).where(Notice.resolved_at.is_(None)).order_by(Notice.created_at, Notice.id)
+    return list(session.scalars(query))
+
+
+@contextmanager
+def execution(db: Database, *, kind: str, name: str, actor: str) -> Iterator[dict[str, Any]]:
+    """Write the start entry, run the body, write the end entry; the body fills the yielded details.
+
+    Without a start entry the body does not run. An error is recorded as outcome `failed` and re-raised.
+    """
+    with db.independent() as session:
+        entry = LedgerEntry(kind=kind, name=name, actor=actor)
+        session.add(entry)
+        session.flush()
+        entry_id = entry.id
+    details: dict[str, Any] = {}
+    outcome = "failed"
+    started = clock.monotonic()
+    try:
+        yield details
+        outcome = str(details.pop("outcome", "done"))
+    except BaseException as error:
+        details["error"] = type(error).__name__
+        raise
+    finally:
+        with db.independent() as session:
+            session.execute(
+                update(LedgerEntry)
+                .where(LedgerEntry.id == entry_id)
+                .values(ended_at=func.clock_timestamp(), outcome=outcome, details=details)
+            )
+        if kind == "job":
+            metrics.automation_jobs.labels(job=name, status=outcome).inc()
+            metrics.automation_job_seconds.labels(job=name).observe(clock.monotonic() - started)
+            if outcome == "done":
+                metrics.automation_last_success.labels(job=name).set(clock.now().timestamp())

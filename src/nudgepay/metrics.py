@@ -1,0 +1,49 @@
+"""Every series on one page. No label ever carries an id, an address or a raw path."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+http_requests = Counter(
+    "nudgepay_http_requests_total",
+    "Requests answered, by method, route template and status",
+    ["method", "route", "status"],
+    registry=REGISTRY,
+)
+http_request_seconds = Histogram(
+    "nudgepay_http_request_duration_seconds",
+    "Seconds from the first byte of a request to its answer",
+    ["method", "route"],
+    registry=REGISTRY,
+)
+reminders = Counter(
+    "nudgepay_reminders_total", "Reminders that reached a state", ["stage", "status"], registry=REGISTRY
+)
+letters = Counter("nudgepay_letters_total", "Letters that reached a state", ["state"], registry=REGISTRY)
+emails = Counter("nudgepay_emails_total", "Answers of the mail transport", ["status"], registry=REGISTRY)
+payments = Counter("nudgepay_payments_total", "Money facts booked", ["source"], registry=REGISTRY)
+webhook_events = Counter(
+    "nudgepay_webhook_events_total",
+    "Inbound provider events, by what became of them",
+    ["provider", "outcome"],
+    registry=REGISTRY,
+)
+webhook_backlog_age = Gauge(
+    "nudgepay_webhook_backlog_age_seconds", "Age of the oldest unhandled event", registry=REGISTRY
+)
+queue_depth = Gauge("nudgepay_queue_depth", "Rows waiting, by queue", ["queue"], registry=REGISTRY)
+queue_oldest_age = Gauge(
+    "nudgepay_queue_oldest_age_seconds", "Age of the oldest waiting row", ["queue"], registry=REGISTRY
+)
+automation_jobs = Counter(
+    "nudgepay_automation_jobs_total", "Runs of scheduled jobs", ["job", "status"], registry=REGISTRY
+)
+automation_job_seconds = Histogram(
+    "nudgepay_automation_job_duration_seconds", "Seconds a scheduled job took", ["job"], registry=REGISTRY
+)
+automation_last_success = Gauge(
+    "nudgepay_automation_last_success_timestamp_seconds",
+    "When the job last succeeded, in seconds since 1970 UTC",
+    ["job"],
+    registry=REGISTRY,
+)

@@ -1,0 +1,112 @@
+"""Money is an integer of minor units and an ISO 4217 code. Exponents and formats come from CLDR by Babel."""
+
+import re
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+from babel import Locale
+from babel.core import UnknownLocaleError
+from babel.numbers import (
+    NumberFormatError,
+    format_currency,
+    get_currency_precision,
+    get_decimal_symbol,
+    get_group_symbol,
+    list_currencies,
+    parse_decimal,
+)
+
+from nudgepay.errors import UsageError
+
+MAX_MINOR_UNITS = 10**15
+"""Largest amount accepted for one fact or invoice; sums of a million of them still fit a BIGINT."""
+
+_PLAIN = re.compile(r"-?\d+(\.\d+)?")
+
+
+class AmountError(UsageError):
+    """The text is not an amount of this currency."""
+
+
+@lru_cache(maxsize=1)
+def _currencies() -> frozenset[str]:
+    return frozenset(list_currencies())
+
+
+def ensure_currency(code: str) -> str:
+    """The upper-case ISO 4217 code; raises AmountError when there is no such currency."""
+    upper = code.strip().upper()
+    if upper not in _currencies():
+        raise AmountError(f"{code!r} is no ISO 4217 currency code")
+    return upper
+
+
+@lru_cache(maxsize=512)
+def exponent(currency: str) -> int:
+    """Digits after the decimal sign: 0 for JPY, 2 for EUR, 3 for KWD (ISO 4217 through CLDR)."""
+    return int(get_currency_precision(currency))
+
+
+def to_minor(major: Decimal, currency: str) -> int:
+    """Major units to minor units, exactly; an amount finer than the currency allows is an AmountError."""
+    if not major.is_finite():
+        raise AmountError("the amount must be a finite number")
+    if abs(major) > MAX_MINOR_UNITS:
+        raise AmountError("the amount is too large")
+    scaled = major.scaleb(exponent(currency))
+    if scaled != scaled.to_integral_value():
+        raise AmountError(f"{currency} has {exponent(currency)} decimals; {major} has more")
+    if abs(scaled) > MAX_MINOR_UNITS:
+        raise AmountError("the amount is too large")
+    return int(scaled)
+
+
+def to_major(minor: int, currency: str) -> Decimal:
+    """Minor units to an exact decimal of major units."""
+    return Decimal(minor).scaleb(-exponent(currency))
+
+
+def parse_major(text: str, currency: str, locale: str | None = None) -> int:
+    """An amount as a person wrote it, in minor units.
+
+    Without a locale only `1234.56` is accepted; with one, that locale's grouping and decimal signs,
+    strictly: `1.234,56` in `de`, `1,234.56` in `en`. Raises AmountError for anything ambiguous.
+    """
+    cleaned = text.strip()
+    try:
+        if locale is None:
+            if not _PLAIN.fullmatch(cleaned):
+                raise AmountError(f"{text!r} is not a plain amount such as 1234.56")
+            value = Decimal(cleaned)
+        else:
+            _refuse_foreign_signs(cleaned, locale)
+            value = parse_decimal(cleaned, locale=locale.replace("-", "_"), strict=True)
+    except (NumberFormatError, InvalidOperation) as error:
+        raise AmountError(f"{text!r} is not an amount in the conventions of {locale}") from error
+    return to_minor(value, currency)
+
+
+def _refuse_foreign_signs(text: str, locale: str) -> None:
+    parsed = Locale.parse(locale.replace("-", "_"))
+    group = get_group_symbol(parsed)
+    allowed = set("0123456789-") | {get_decimal_symbol(parsed), group}
+    if group.isspace():
+        allowed |= {" ", "\u00a0", "\u202f"}
+    if not text or not set(text) <= allowed:
+        raise AmountError(f"{text!r} is not an amount in the conventions of {locale}")
+
+
+def format_money(minor: int, currency: str, locale: str) -> str:
+    """An amount for a reader of `locale`, with the currency's own number of decimals."""
+    return format_currency(to_major(minor, currency), currency, locale=babel_locale(locale))
+
+
+@lru_cache(maxsize=256)
+def babel_locale(tag: str) -> Locale:
+    """The CLDR locale of a BCP 47 tag, falling back from region to language to English."""
+    for candidate in (tag.replace("-", "_"), tag.replace("_", "-").split("-")[0], "en"):
+        try:
+            return Locale.parse(candidate)
+        except (UnknownLocaleError, ValueError):
+            continue
+    raise UsageError(f"{tag!r} is no locale")  # "en" always parses; reached only without CLDR data

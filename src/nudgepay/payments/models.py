@@ -1,0 +1,127 @@
+"""Money facts, their allocations, Checkout Sessions, reviews, and the inbox of Stripe's events."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from nudgepay.db import Base
+
+
+class MoneyFact(Base):
+    """Something that happened to a client's money, told once by (provider, provider_id, kind).
+
+    `amount` is positive minor units; the kind gives the sign. `targets` is the ordered wish of the payer or
+    the operator: `[{"invoice_id", "amount"}]`. `reverses` is the provider_id of the payment that a refund
+    or chargeback takes back. A fact with a `problem` or `voided_at` is never allocated.
+    """
+
+    __tablename__ = "money_facts"
+    __table_args__ = (
+        UniqueConstraint("provider", "provider_id", "kind"),
+        Index("ix_money_facts_client_id", "client_id"),
+        Index("ix_money_facts_reverses", "provider", "reverses"),
+        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("kind IN ('payment', 'refund', 'chargeback', 'credit', 'manual')", name="kind"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    provider: Mapped[str]
+    provider_id: Mapped[str]
+    kind: Mapped[str]
+    amount: Mapped[int]
+    currency: Mapped[str]
+    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"))
+    occurred_at: Mapped[datetime]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    reverses: Mapped[str | None]
+    targets: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
+    problem: Mapped[str | None]
+    voided_at: Mapped[datetime | None]
+    actor: Mapped[str]
+    note: Mapped[str | None]
+
+
+class Allocation(Base):
+    """How much of a fact counts for an invoice (minor units, positive; the fact's kind gives the sign)."""
+
+    __tablename__ = "allocations"
+    __table_args__ = (
+        Index("ix_allocations_invoice_id", "invoice_id"),
+        CheckConstraint("amount > 0", name="amount_positive"),
+    )
+
+    fact_id: Mapped[int] = mapped_column(ForeignKey("money_facts.id"), primary_key=True)
+    invoice_id: Mapped[int] = mapped_column(ForeignKey("invoices.id"), primary_key=True)
+    amount: Mapped[int]
+
+
+class CheckoutSession(Base):
+    """Our intent to let a payer pay, persisted before Stripe is asked; what became of it, each told once.
+
+    `page` is `invoice:ID` or `letter:ID`; `lines` is `[{"invoice_id", "amount"}]`, oldest invoice first.
+    Whether money is on its way is a function of the four instants, so their order cannot matter.
+    """
+
+    __tablename__ = "checkout_sessions"
+    __table_args__ = (
+        UniqueConstraint("idempotency_key"),
+        UniqueConstraint("session_id"),
+        Index("ix_checkout_sessions_page", "page"),
+        Index("ix_checkout_sessions_client_id", "client_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    page: Mapped[str]
+    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"))
+    lines: Mapped[list[Any]]
+    amount: Mapped[int]
+    currency: Mapped[str]
+    idempotency_key: Mapped[str]
+    session_id: Mapped[str | None]
+    payment_intent_id: Mapped[str | None]
+    url: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None]
+    completed_unpaid_at: Mapped[datetime | None]
+    succeeded_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    expired_at: Mapped[datetime | None]
+
+
+class Review(Base):
+    """A doubt about an invoice's money that a person (or the provider's final word) settles."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        UniqueConstraint("dedup_key"),
+        Index("ix_reviews_invoice_id_open", "invoice_id", postgresql_where=text("resolved_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    invoice_id: Mapped[int] = mapped_column(ForeignKey("invoices.id"))
+    reason: Mapped[str]
+    dedup_key: Mapped[str]
+    details: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    resolved_at: Mapped[datetime | None]
+    resolved_by: Mapped[str | None]
+    resolution: Mapped[str | None]
+
+
+class StripeEvent(Base):
+    """An event as Stripe sent it: stored before it is answered, applied later, never lost."""
+
+    __tablename__ = "stripe_events"
+    __table_args__ = (Index("ix_stripe_events_waiting", "next_try_at", postgresql_where=text("handled_at IS NULL")),)
+
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    payload: Mapped[str]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    next_try_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    handled_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    error: Mapped[str | None]

@@ -1,0 +1,12 @@
+"""Every table of the product, for Alembic and for the schema tests."""
+
+from nudgepay import audit, ledger
+from nudgepay.db import Base
+from nudgepay.invoices import models as invoices
+from nudgepay.nudges import answers
+from nudgepay.nudges import models as nudges
+from nudgepay.payments import models as payments
+
+ROOMS = (audit, ledger, invoices, payments, nudges, answers)
+
+METADATA = Base.metadata

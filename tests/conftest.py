@@ -1,0 +1,91 @@
+"""Every test may have a real, migrated PostgreSQL database of its own, copied from a template."""
+
+import itertools
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from nudgepay import embedded
+from nudgepay.config import Settings
+from nudgepay.db import Database
+from nudgepay.schema_lifecycle.migrate import migrate
+
+TEMPLATE = "nudgepay_template"
+_counter = itertools.count()
+
+
+def _named(url: str, name: str) -> str:
+    return psycopg.conninfo.make_conninfo(url, dbname=name) if "://" not in url else _replace_path(url, name)
+
+
+def _replace_path(url: str, name: str) -> str:
+    from sqlalchemy import make_url
+
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def server_url(worker_id: str) -> Iterator[str]:
+    """A server for this test process: DATABASE_URL's, or one from the wheel."""
+    outside = os.environ.get("DATABASE_URL")
+    if outside:
+        yield outside
+        return
+    with tempfile.TemporaryDirectory(prefix="np-tests-", ignore_cleanup_errors=True) as home:
+        server = embedded.start(Path(home))
+        server.psql("ALTER SYSTEM SET fsync = off")
+        server.psql("ALTER SYSTEM SET synchronous_commit = off")
+        server.psql("SELECT pg_reload_conf()")
+        yield server.get_uri("postgres")
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str, worker_id: str) -> str:
+    """The name of a migrated, empty database to copy from."""
+    name = f"{TEMPLATE}_{worker_id}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    db = Database(_replace_path(server_url, name))
+    migrate(db)
+    db.close()
+    return name
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str, worker_id: str) -> Iterator[str]:
+    """The URL of a fresh, migrated database; dropped afterwards, whoever is still connected."""
+    name = f"test_{worker_id}_{os.getpid()}_{next(_counter)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield _replace_path(server_url, name)
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    """An open Database on the fresh database."""
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings of a test installation on the fresh database, with its home in a temporary directory."""
+    return Settings.load(
+        {
+            "ENVIRONMENT": "test",
+            "DATABASE_URL": database_url,
+            "NUDGEPAY_HOME": str(tmp_path / "home"),
+            "BUSINESS_NAME": "Atelier Nord",
+            "BUSINESS_IBAN": "DE89370400440532013000",
+            "FROM_EMAIL": "billing@atelier.example",
+        }
+    )

@@ -1,0 +1,32 @@
+"""Transactions and the fresh database of each test."""
+
+import pytest
+from sqlalchemy import text
+
+from nudgepay.db import Database, DatabaseUnavailable
+from nudgepay.schema_lifecycle.migrate import current, head
+
+
+def test_it_migrates_to_the_head(db: Database) -> None:
+    assert current(db) == head()
+
+
+def test_it_rolls_back_on_an_error(db: Database) -> None:
+    with pytest.raises(ZeroDivisionError), db.transaction() as session:
+        session.execute(text("INSERT INTO sending_switch (id, changed_by) VALUES (1, 'test')"))
+        raise ZeroDivisionError
+    with db.transaction() as session:
+        assert session.scalar(text("SELECT count(*) FROM sending_switch")) == 0
+
+
+def test_it_names_an_unreachable_database() -> None:
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(DatabaseUnavailable):
+        nowhere.ping()
+    nowhere.close()
+
+
+def test_it_starts_with_the_default_schedule(db: Database) -> None:
+    with db.transaction() as session:
+        codes = session.scalars(text("SELECT code FROM schedule_steps ORDER BY position")).all()
+    assert codes == ["T-3", "DUE", "+3", "+7"]
