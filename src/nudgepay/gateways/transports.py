@@ -1,0 +1,34 @@
+"""The transport and the source of acceptance that the settings ask for."""
+
+from nudgepay.config import Settings
+from nudgepay.errors import UsageError
+from nudgepay.gateways.mail import AcceptanceSource, MailTransport, NoReceipts
+from nudgepay.gateways.outbox import Outbox
+from nudgepay.gateways.smtp import SmtpTransport
+from nudgepay.gateways.smtp_client import Relay
+
+
+def transport_for(settings: Settings) -> MailTransport:
+    """MAIL_TRANSPORT's choice. Nothing is opened before the first letter."""
+    if settings.mail_transport == "outbox":
+        return Outbox(settings.nudgepay_home / "outbox")
+    if not settings.smtp_host:
+        raise UsageError("SMTP_HOST is missing while MAIL_TRANSPORT is smtp: name your relay")
+    relay = Relay(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        security=settings.smtp_security,
+        helo=settings.from_email.rpartition("@")[2],
+        username=settings.smtp_username,
+        step_timeout=settings.smtp_timeout_seconds,
+    )
+    return SmtpTransport(relay, password=lambda: settings.secret("smtp_password"), pool_size=settings.smtp_pool_size)
+
+
+def receipts_for(settings: Settings) -> AcceptanceSource:
+    """Where acceptance can be read back: the outbox itself, or what SMTP_RECEIPTS names."""
+    if settings.mail_transport == "outbox":
+        return Outbox(settings.nudgepay_home / "outbox")
+    if settings.smtp_receipts == "none":
+        return NoReceipts()
+    raise UsageError("SMTP_RECEIPTS: use none, or postfix:PATH of the relay's log")
