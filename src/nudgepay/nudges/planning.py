@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from nudgepay import metrics
 from nudgepay.db import Database
 from nudgepay.nudges.calendars import WorkCalendar
-from nudgepay.nudges.facts import Schedule
 from nudgepay.nudges.schedules import DEFAULT, current_schedules
 from nudgepay.nudges.timeline import DueStep, timeline
 
@@ -96,12 +95,15 @@ def _write(session: Session, rows: list[Row[Any]], *, now: datetime, calendar: W
     versions: list[int] = []
     due_ats: list[datetime] = []
     next_ats: list[datetime | None] = []
-    for invoice_id, client_id, issued_on, due_on, country, zone, name in rows:
+    for row in rows:
+        invoice_id, client_id, issued_on, due_on, country, zone, name = tuple(row)
         schedule = schedules.get(name) or schedules[DEFAULT]
         key = (schedule.name, issued_on, due_on, country, zone)
         found = known.get(key)
         if found is None:
-            found = known[key] = _timeline(schedule, issued_on, due_on, country, zone, calendar)
+            found = known[key] = timeline(
+                schedule, issued_on=issued_on, due_on=due_on, country=country, zone_name=zone, calendar=calendar
+            )
         upcoming: datetime | None = None
         for item in found:
             if item.due_at > now:
@@ -127,9 +129,3 @@ def _write(session: Session, rows: list[Row[Any]], *, now: datetime, calendar: W
     )
     session.execute(text(_NEXT), {"ids": ids, "next_ats": next_ats})
     return int(getattr(inserted, "rowcount", 0))
-
-
-def _timeline(
-    schedule: Schedule, issued_on: Any, due_on: Any, country: str, zone: str, calendar: WorkCalendar
-) -> tuple[DueStep, ...]:
-    return timeline(schedule, issued_on=issued_on, due_on=due_on, country=country, zone_name=zone, calendar=calendar)
