@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
@@ -66,7 +67,7 @@ def test_no_future_repeats_a_step_or_claims_what_is_paid(who: ClientFacts) -> No
     claimable = {item.id: item.claimable for item in who.invoices}
     assert all(0 < item.amount <= claimable[item.invoice_id] for item in sends)
     contact_days = sorted({item.at.astimezone(ZoneInfo(who.timezone)).date() for item in sends})
-    assert all(later - earlier >= timedelta(days=2) for earlier, later in zip(contact_days, contact_days[1:]))
+    assert all(later - earlier >= timedelta(days=2) for earlier, later in pairwise(contact_days))
     for item in sends:
         local = item.at.astimezone(ZoneInfo(who.timezone))
         assert is_working_day(local.date(), who.country)
