@@ -1,0 +1,226 @@
+"""Every change of the books: one row and its audit entry in one transaction, the actor named."""
+
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from nudgepay import audit
+from nudgepay.errors import Conflict
+from nudgepay.invoices.models import Client, Contact, Invoice
+from nudgepay.invoices.validation import (
+    MAX_NUMBER,
+    FieldError,
+    clean_country,
+    clean_email,
+    clean_line,
+    clean_locale,
+    clean_timezone,
+)
+from nudgepay.money import MAX_MINOR_UNITS, ensure_currency
+
+
+class InvoiceExists(Conflict):
+    """Another invoice has this number or external id."""
+
+
+class InvoiceClosed(Conflict):
+    """The invoice is no longer open."""
+
+
+class VersionConflict(Conflict):
+    """Somebody changed the invoice after it was read."""
+
+
+def wake(
+    session: Session, *, now: datetime, invoice_ids: Collection[int] | None = None, client_id: int | None = None
+) -> None:
+    """Ask the engine to look again, at once, at these open invoices (or at all of a client)."""
+    query = update(Invoice).where(Invoice.status == "open").values(next_at=now)
+    if invoice_ids is not None:
+        query = query.where(Invoice.id.in_(invoice_ids))
+    if client_id is not None:
+        query = query.where(Invoice.client_id == client_id)
+    session.execute(query.execution_options(synchronize_session="fetch"))
+
+
+def create_client(
+    session: Session,
+    *,
+    name: str,
+    email: str,
+    locale: str,
+    timezone: str,
+    country: str,
+    actor: str,
+    contact_name: str | None = None,
+    external_id: str | None = None,
+) -> Client:
+    """A client with its billing contact; raises FieldError for a bad field, Conflict for a known external id."""
+    client = Client(
+        name=clean_line(name, "name"),
+        locale=clean_locale(locale),
+        timezone=clean_timezone(timezone),
+        country=clean_country(country),
+        external_id=external_id,
+    )
+    if external_id and session.scalar(select(Client.id).where(Client.external_id == external_id)):
+        raise Conflict(f"a client with the external id {external_id!r} exists")
+    session.add(client)
+    session.flush()
+    add_contact(session, client_id=client.id, name=contact_name or name, email=email, role="billing", actor=actor)
+    audit.record(session, actor=actor, action="client.create", subject=f"clients:{client.id}")
+    return client
+
+
+def add_contact(
+    session: Session,
+    *,
+    client_id: int,
+    name: str,
+    email: str,
+    role: str,
+    actor: str,
+    locale: str | None = None,
+    timezone: str | None = None,
+) -> Contact:
+    """A person at a client; roles `billing`, `approver`, `copy`."""
+    if role not in {"billing", "approver", "copy"}:
+        raise FieldError("role", "unknown_role", "must be billing, approver or copy")
+    address = clean_email(email)
+    if session.scalar(select(Contact.id).where(Contact.client_id == client_id, Contact.email == address)):
+        raise Conflict(f"client {client_id} already has a contact with this address")
+    contact = Contact(
+        client_id=client_id,
+        name=clean_line(name, "contact_name"),
+        email=address,
+        role=role,
+        locale=clean_locale(locale) if locale else None,
+        timezone=clean_timezone(timezone) if timezone else None,
+    )
+    session.add(contact)
+    session.flush()
+    audit.record(session, actor=actor, action="contact.create", subject=f"contacts:{contact.id}")
+    return contact
+
+
+def create_invoice(
+    session: Session,
+    *,
+    client_id: int,
+    number: str,
+    currency: str,
+    amount_due: int,
+    issued_on: date,
+    due_on: date,
+    now: datetime,
+    actor: str,
+    external_id: str | None = None,
+    description: str | None = None,
+    amnesty: bool = False,
+) -> Invoice:
+    """An open invoice over `amount_due` minor units; the engine looks at it in its next pass.
+
+    Raises FieldError for a bad field and InvoiceExists for a number that is taken.
+    """
+    number = clean_line(number, "invoice_number", longest=MAX_NUMBER)
+    if not 0 < amount_due <= MAX_MINOR_UNITS:
+        raise FieldError("amount", "out_of_range", "must be positive and below the product's limit")
+    if session.scalar(select(Invoice.id).where(Invoice.number == number)):
+        raise InvoiceExists(f"invoice_number: {number!r} exists already")
+    invoice = Invoice(
+        client_id=client_id,
+        number=number,
+        currency=ensure_currency(currency),
+        amount_due=amount_due,
+        amount_remaining=amount_due,
+        issued_on=issued_on,
+        due_on=due_on,
+        external_id=external_id,
+        description=clean_line(description, "description", longest=500) if description else None,
+        amnesty_at=now if amnesty else None,
+        next_at=now,
+    )
+    session.add(invoice)
+    session.flush()
+    audit.record(
+        session,
+        actor=actor,
+        action="invoice.create",
+        subject=f"invoices:{invoice.id}",
+        after={"number": number, "currency": invoice.currency, "amount_due": amount_due},
+    )
+    return invoice
+
+
+def close_invoice(session: Session, invoice: Invoice, *, status: str, now: datetime, actor: str) -> None:
+    """Void it or write it off (`void`, `uncollectible`); raises InvoiceClosed unless it is open."""
+    if invoice.status != "open":
+        raise InvoiceClosed(f"invoice {invoice.number} is {invoice.status}, not open")
+    invoice.status = status
+    invoice.closed_at = now
+    _changed(session, invoice, actor=actor, action=f"invoice.{status}", before={"status": "open"}, now=now)
+
+
+def pause_invoice(session: Session, invoice: Invoice, *, until: date | None, now: datetime, actor: str) -> None:
+    """Silence through `until` (a day of the client; None: until unpaused)."""
+    before = {"paused_until": str(invoice.paused_until)}
+    invoice.paused_until = until or date.max
+    _changed(session, invoice, actor=actor, action="invoice.pause", before=before, now=now)
+
+
+def unpause_invoice(session: Session, invoice: Invoice, *, now: datetime, actor: str) -> None:
+    """End a pause at once."""
+    before = {"paused_until": str(invoice.paused_until)}
+    invoice.paused_until = None
+    _changed(session, invoice, actor=actor, action="invoice.unpause", before=before, now=now)
+
+
+def switch_reminders(session: Session, invoice: Invoice, *, on: bool, now: datetime, actor: str) -> None:
+    """Turn the chase of one invoice on or off."""
+    before = {"reminders": "off" if invoice.reminders_off_at else "on"}
+    invoice.reminders_off_at = None if on else now
+    _changed(session, invoice, actor=actor, action="invoice.reminders", before=before, now=now)
+
+
+def switch_client_reminders(session: Session, client: Client, *, on: bool, now: datetime, actor: str) -> None:
+    """Turn the chase of all of a client's invoices on or off."""
+    before = {"reminders": "off" if client.reminders_off_at else "on"}
+    client.reminders_off_at = None if on else now
+    audit.record(
+        session,
+        actor=actor,
+        action="client.reminders",
+        subject=f"clients:{client.id}",
+        before=before,
+        after={"reminders": "on" if on else "off"},
+    )
+    wake(session, now=now, client_id=client.id)
+
+
+def release_amnesty(session: Session, invoice_ids: Collection[int], *, now: datetime, actor: str) -> int:
+    """Let imported overdue invoices be chased; returns how many were waiting."""
+    waiting = select(Invoice).where(Invoice.id.in_(invoice_ids), Invoice.amnesty_at.is_not(None))
+    released = list(session.scalars(waiting.order_by(Invoice.id).with_for_update()))
+    for invoice in released:
+        invoice.amnesty_at = None
+        _changed(session, invoice, actor=actor, action="invoice.release", before={"amnesty": True}, now=now)
+    return len(released)
+
+
+def ensure_version(invoice: Invoice, expected: int) -> None:
+    """Raise VersionConflict when the invoice is not at the version the editor saw."""
+    if invoice.version != expected:
+        raise VersionConflict(f"invoice {invoice.number} was changed meanwhile; look at it again")
+
+
+def _changed(
+    session: Session, invoice: Invoice, *, actor: str, action: str, before: Mapping[str, object], now: datetime
+) -> None:
+    invoice.version += 1
+    invoice.next_at = now
+    after = {"status": invoice.status, "version": invoice.version}
+    audit.record(
+        session, actor=actor, action=action, subject=f"invoices:{invoice.id}", before=dict(before), after=dict(after)
+    )

@@ -1,0 +1,36 @@
+"""Which language a reader gets, and how days and amounts look to them."""
+
+from datetime import date
+from functools import lru_cache
+
+from babel import Locale
+from babel.dates import format_date
+
+from nudgepay.money import babel_locale
+
+LANGUAGES = ("en", "de")
+"""Languages in which every letter and payer's page is complete."""
+
+
+@lru_cache(maxsize=1024)
+def pick_language(locale: str, business_locale: str = "en") -> str:
+    """de-AT -> de; a language that is not complete -> the business's; that one neither -> English."""
+    for candidate in (locale, business_locale):
+        language = candidate.replace("_", "-").split("-")[0].lower()
+        if language in LANGUAGES:
+            return language
+    return "en"
+
+
+@lru_cache(maxsize=1024)
+def reading_locale(locale: str, business_locale: str = "en") -> Locale:
+    """The locale for formats: the reader's own where its language is the letter's, else the letter's."""
+    language = pick_language(locale, business_locale)
+    own = babel_locale(locale)
+    return own if own.language == language else babel_locale(language)
+
+
+@lru_cache(maxsize=4096)
+def format_day(day: date, locale: str, business_locale: str = "en") -> str:
+    """A date in words, as the reader writes it: 3 March 2026, 3. März 2026."""
+    return format_date(day, format="long", locale=reading_locale(locale, business_locale))

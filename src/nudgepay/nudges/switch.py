@@ -1,0 +1,54 @@
+"""The big switch: whether anything may leave. A first start in production begins paused."""
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from nudgepay import audit
+from nudgepay.nudges.answers import SendingSwitch
+
+FIRST_START = "first start: look at `nudgepay plan`, then `nudgepay sending resume`"
+
+
+def ensure_switch(session: Session, *, environment: str, actor: str) -> SendingSwitch:
+    """The switch, made at the first start: paused in production, on elsewhere."""
+    paused = environment == "production"
+    session.execute(
+        text(
+            "INSERT INTO sending_switch (id, paused_at, reason, changed_by)"
+            " VALUES (1, CASE WHEN :paused THEN now() END, :reason, :actor) ON CONFLICT DO NOTHING"
+        ),
+        {"paused": paused, "reason": FIRST_START if paused else None, "actor": actor},
+    )
+    return session.scalars(select(SendingSwitch)).one()
+
+
+def is_paused(session: Session) -> bool:
+    """True while nothing may leave."""
+    return session.scalar(text("SELECT paused_at FROM sending_switch WHERE id = 1")) is not None
+
+
+def pause_sending(session: Session, *, reason: str, environment: str, actor: str) -> None:
+    """Nothing leaves from the next last look on."""
+    switch = ensure_switch(session, environment=environment, actor=actor)
+    session.refresh(switch, with_for_update=True)
+    session.execute(
+        text(
+            "UPDATE sending_switch SET paused_at = now(), reason = :reason, changed_by = :actor, changed_at = now()"
+        ),
+        {"reason": reason, "actor": actor},
+    )
+    audit.record(session, actor=actor, action="sending.pause", subject="sending_switch:1", after={"reason": reason})
+
+
+def resume_sending(session: Session, *, environment: str, actor: str) -> int:
+    """Letters may leave again; returns how many reminders were held only by the pause."""
+    ensure_switch(session, environment=environment, actor=actor)
+    session.execute(
+        text("UPDATE sending_switch SET paused_at = NULL, reason = NULL, changed_by = :actor, changed_at = now()"),
+        {"actor": actor},
+    )
+    woken = session.execute(
+        text("UPDATE reminders SET look_at = due_at WHERE state = 'planned' AND held_reason = 'sending_paused'")
+    )
+    audit.record(session, actor=actor, action="sending.resume", subject="sending_switch:1")
+    return int(getattr(woken, "rowcount", 0))
