@@ -168,11 +168,12 @@ class AsyncStatements:
                 await asyncio.wait_for(connection.close(), self._timeout)
 
     async def _connected(self) -> "psycopg.AsyncConnection[Any]":
-        connection = self._connection
+        connection: psycopg.AsyncConnection[Any] | None = self._connection
         if connection is None or connection.closed:
             opening = psycopg.AsyncConnection.connect(
                 self._conninfo, autocommit=True, connect_timeout=5, options=SESSION_OPTIONS
             )
-            connection = await asyncio.wait_for(opening, self._timeout + 1)
-            self._connection = connection
+            opened = await asyncio.wait_for(opening, self._timeout + 1)
+            self._connection = opened
+            return opened
         return connection
