@@ -106,7 +106,7 @@ SELECT k.id, k.client_id, k.name, k.email, k.role, k.wrong_person_at,
        (SELECT array_agg(s.reason) FROM suppressions s
          WHERE s.address = lower(k.email) AND s.lifted_at IS NULL) AS suppressed,
        (SELECT max(l.sending_at) FROM letters l
-         WHERE l.to_address = k.email AND l.state NOT IN ('failed', 'cancelled')) AS last_contact_at
+         WHERE l.to_address = k.email AND l.state NOT IN ('planned', 'failed', 'cancelled')) AS last_contact_at
   FROM contacts k JOIN clients c ON c.id = k.client_id
  WHERE k.client_id = ANY(:ids)
  ORDER BY k.id
