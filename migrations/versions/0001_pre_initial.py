@@ -497,6 +497,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_reminders_letter_id", "reminders", ["letter_id"], unique=False)
     op.create_index(
+        "ix_reminders_look_at_manual",
+        "reminders",
+        ["look_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'planned' AND nudge_key IS NOT NULL"),
+    )
+    op.create_index(
         "ix_reminders_look_at_planned",
         "reminders",
         ["look_at"],
@@ -526,6 +533,11 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take it back."""
     op.drop_index("uq_reminders_occurrence", table_name="reminders", postgresql_where=sa.text("nudge_key IS NULL"))
+    op.drop_index(
+        "ix_reminders_look_at_manual",
+        table_name="reminders",
+        postgresql_where=sa.text("state = 'planned' AND nudge_key IS NOT NULL"),
+    )
     op.drop_index(
         "ix_reminders_look_at_planned", table_name="reminders", postgresql_where=sa.text("state = 'planned'")
     )

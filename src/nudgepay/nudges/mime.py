@@ -42,7 +42,7 @@ class MailHeaders:
 
 def message_id(letter_id: uuid.UUID, n: int, from_email: str) -> str:
     """`<np.{letter}.{n}@{domain}>`: the same letter has the same id, however often it is tried."""
-    return f"<np.{letter_id.hex}.{n}@{from_email.rpartition('@')[2]}>"
+    return f"<np.{letter_id}.{n}@{from_email.rpartition('@')[2]}>"
 
 
 def build_mime(headers: MailHeaders, text: str, html: str) -> bytes:

@@ -117,6 +117,11 @@ class Reminder(Base):
         UniqueConstraint("nudge_key"),
         Index("ix_reminders_look_at_planned", "look_at", postgresql_where=text("state = 'planned'")),
         Index(
+            "ix_reminders_look_at_manual",
+            "look_at",
+            postgresql_where=text("state = 'planned' AND nudge_key IS NOT NULL"),
+        ),
+        Index(
             "ix_reminders_in_hand",
             "lease_until",
             postgresql_where=text("state IN ('claimed', 'sending')"),
