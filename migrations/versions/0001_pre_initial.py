@@ -260,11 +260,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_invoices_client_id_status", "invoices", ["client_id", "status"], unique=False)
     op.create_index(
-        "ix_invoices_next_at_open",
+        "ix_invoices_next_at",
         "invoices",
         ["next_at"],
         unique=False,
-        postgresql_where=sa.text("status = 'open'"),
+        postgresql_where=sa.text("next_at IS NOT NULL"),
     )
     op.create_table(
         "money_facts",
@@ -378,6 +378,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_letters_client_id", "letters", ["client_id", "sending_at"], unique=False)
     op.create_index("ix_letters_contact_id", "letters", ["contact_id", "sending_at"], unique=False)
+    op.create_index("ix_letters_to_address", "letters", ["to_address", "sending_at"], unique=False)
     op.create_index(
         "ix_letters_unsettled",
         "letters",
@@ -496,6 +497,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_reminders_letter_id", "reminders", ["letter_id"], unique=False)
     op.create_index(
+        "ix_reminders_look_at_manual",
+        "reminders",
+        ["look_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'planned' AND nudge_key IS NOT NULL"),
+    )
+    op.create_index(
         "ix_reminders_look_at_planned",
         "reminders",
         ["look_at"],
@@ -526,6 +534,11 @@ def downgrade() -> None:
     """Take it back."""
     op.drop_index("uq_reminders_occurrence", table_name="reminders", postgresql_where=sa.text("nudge_key IS NULL"))
     op.drop_index(
+        "ix_reminders_look_at_manual",
+        table_name="reminders",
+        postgresql_where=sa.text("state = 'planned' AND nudge_key IS NOT NULL"),
+    )
+    op.drop_index(
         "ix_reminders_look_at_planned", table_name="reminders", postgresql_where=sa.text("state = 'planned'")
     )
     op.drop_index("ix_reminders_letter_id", table_name="reminders")
@@ -548,6 +561,7 @@ def downgrade() -> None:
         table_name="letters",
         postgresql_where=sa.text("state IN ('sending', 'unknown')"),
     )
+    op.drop_index("ix_letters_to_address", table_name="letters")
     op.drop_index("ix_letters_contact_id", table_name="letters")
     op.drop_index("ix_letters_client_id", table_name="letters")
     op.drop_table("letters")
@@ -559,7 +573,7 @@ def downgrade() -> None:
     op.drop_index("ix_money_facts_reverses", table_name="money_facts")
     op.drop_index("ix_money_facts_client_id", table_name="money_facts")
     op.drop_table("money_facts")
-    op.drop_index("ix_invoices_next_at_open", table_name="invoices", postgresql_where=sa.text("status = 'open'"))
+    op.drop_index("ix_invoices_next_at", table_name="invoices", postgresql_where=sa.text("next_at IS NOT NULL"))
     op.drop_index("ix_invoices_client_id_status", table_name="invoices")
     op.drop_table("invoices")
     op.drop_table("contacts")

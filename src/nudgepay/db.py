@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
+from nudgepay import clock
 from nudgepay.errors import OperationalError, UsageError
 
 SESSION_OPTIONS = (
@@ -115,6 +117,25 @@ class Database:
         """A transaction beside the caller's own, for the few records that must survive its rollback."""
         with self.transaction() as session:
             yield session
+
+    @contextmanager
+    def advisory_lock(self, key: int, *, shared: bool, wait_seconds: float) -> Iterator[bool]:
+        """Hold a lock of the whole installation across transactions, on a connection of its own.
+
+        Yields False when it did not become free in time. It ends with the block, or with the process.
+        """
+        suffix = "_shared" if shared else ""
+        deadline = clock.monotonic() + wait_seconds
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            ask = text(f"SELECT pg_try_advisory_lock{suffix}(:key)")
+            while not (held := bool(connection.scalar(ask, {"key": key}))) and clock.monotonic() < deadline:
+                threading.Event().wait(0.1)
+            try:
+                yield held
+            finally:
+                if held and not connection.invalidated:
+                    with suppress(DBAPIError):
+                        connection.execute(text(f"SELECT pg_advisory_unlock{suffix}(:key)"), {"key": key})
 
     def close(self) -> None:
         """Close every pooled connection."""

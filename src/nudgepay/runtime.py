@@ -14,7 +14,7 @@ from nudgepay.gateways.transports import receipts_for, transport_for
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Settings, the database, and the embedded server when this process holds one."""
+    """Settings, the database, the way letters leave, and the embedded server when this process holds one."""
 
     settings: Settings
     db: Database

@@ -15,7 +15,7 @@ from email_validator import EmailNotValidError, validate_email
 from nudgepay.errors import OperationalError, UsageError
 
 FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-MESSAGE_ID = re.compile(r"<(np\.[0-9a-f-]{36}\.[1-9][0-9]{0,5})@[A-Za-z0-9.-]{1,255}>")
+MESSAGE_ID = re.compile(r"<(np\.[0-9a-f-]{32,36}\.[1-9][0-9]{0,5})@[A-Za-z0-9.-]{1,255}>")
 MAX_REPLY_CHARACTERS = 500
 
 

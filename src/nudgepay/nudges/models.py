@@ -69,6 +69,7 @@ class Letter(Base):
         UniqueConstraint("token"),
         Index("ix_letters_client_id", "client_id", "sending_at"),
         Index("ix_letters_contact_id", "contact_id", "sending_at"),
+        Index("ix_letters_to_address", "to_address", "sending_at"),
         Index("ix_letters_unsettled", "state", postgresql_where=text("state IN ('sending', 'unknown')")),
     )
 
@@ -115,6 +116,11 @@ class Reminder(Base):
         ),
         UniqueConstraint("nudge_key"),
         Index("ix_reminders_look_at_planned", "look_at", postgresql_where=text("state = 'planned'")),
+        Index(
+            "ix_reminders_look_at_manual",
+            "look_at",
+            postgresql_where=text("state = 'planned' AND nudge_key IS NOT NULL"),
+        ),
         Index(
             "ix_reminders_in_hand",
             "lease_until",

@@ -40,7 +40,7 @@ def pause_sending(session: Session, *, reason: str, environment: str, actor: str
     audit.record(session, actor=actor, action="sending.pause", subject="sending_switch:1", after={"reason": reason})
 
 
-def resume_sending(session: Session, *, environment: str, actor: str) -> int:
+def resume_sending(session: Session, *, environment: str, actor: str, reason: str | None = None) -> int:
     """Letters may leave again; returns how many reminders were held only by the pause."""
     ensure_switch(session, environment=environment, actor=actor)
     session.execute(
@@ -50,5 +50,5 @@ def resume_sending(session: Session, *, environment: str, actor: str) -> int:
     woken = session.execute(
         text("UPDATE reminders SET look_at = due_at WHERE state = 'planned' AND held_reason = 'sending_paused'")
     )
-    audit.record(session, actor=actor, action="sending.resume", subject="sending_switch:1")
+    audit.record(session, actor=actor, action="sending.resume", subject="sending_switch:1", after={"reason": reason})
     return int(getattr(woken, "rowcount", 0))

@@ -1,0 +1,98 @@
+"""From decisions to a letter: which lines it has, what it claims, whom it answers. Pure."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from nudgepay.gateways.mail import ensure_address
+from nudgepay.nudges.calendars import local_day
+from nudgepay.nudges.facts import ClientFacts, ContactFacts, Decision, InvoiceFacts, LetterPlan
+from nudgepay.nudges.letter import TONES, LetterInput, LetterLine, Recipient, WrittenLetter
+from nudgepay.nudges.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A letter about to be written: its identity, which stays the same however often it is tried."""
+
+    letter_id: uuid.UUID
+    n: int
+    message_id: str
+    token: str
+    client_id: int
+    contact: ContactFacts
+    currency: str
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """What a letter says that decides nothing: descriptions, the unsubscribe token, earlier Message-IDs."""
+
+    descriptions: dict[int, str | None]
+    unsubscribe_token: str
+    references: tuple[str, ...] = ()
+
+
+def contact_of(client: ClientFacts, letter: LetterPlan) -> ContactFacts:
+    """Who the letter is for."""
+    return next(contact for contact in client.contacts if contact.id == letter.contact_id)
+
+
+def claimed_by(decisions: Sequence[Decision]) -> int:
+    """What the letter asks for in all (minor units): each invoice once, however many reminders name it."""
+    return sum({decision.invoice_id: decision.amount for decision in decisions}.values())
+
+
+def compose(
+    draft: Draft, client: ClientFacts, particulars: Particulars, *, terms: Terms, now: datetime
+) -> WrittenLetter:
+    """Write the draft. Raises what the writer raises, and BadAddress for a contact nobody can write to."""
+    invoices = {invoice.id: invoice for invoice in client.invoices}
+    contact = replace(draft.contact, email=ensure_address(draft.contact.email))
+    lines = tuple(
+        _line(invoices[decision.invoice_id], decision, contact, particulars, now)
+        for decision in _strongest_of_each_invoice(draft.decisions)
+    )
+    return terms.write(
+        LetterInput(
+            message_id=draft.message_id,
+            date=now,
+            business=terms.business,
+            recipient=Recipient(contact.name, contact.email, contact.locale),
+            currency=draft.currency,
+            lines=lines,
+            total=sum(line.claimed for line in lines),
+            pay_url=f"{terms.base_url}/p/{draft.token}",
+            unsubscribe_url=f"{terms.base_url}/u/{particulars.unsubscribe_token}",
+            references=particulars.references,
+        )
+    )
+
+
+def _strongest_of_each_invoice(decisions: Sequence[Decision]) -> list[Decision]:
+    strongest: dict[int, Decision] = {}
+    for decision in decisions:
+        known = strongest.get(decision.invoice_id)
+        if known is None or TONES.index(decision.tone) > TONES.index(known.tone):
+            strongest[decision.invoice_id] = decision
+    return list(strongest.values())
+
+
+def _line(
+    invoice: InvoiceFacts, decision: Decision, contact: ContactFacts, particulars: Particulars, now: datetime
+) -> LetterLine:
+    return LetterLine(
+        number=invoice.number,
+        description=particulars.descriptions.get(invoice.id),
+        amount_due=invoice.amount_due,
+        amount_paid=invoice.amount_paid,
+        disputed=min(invoice.disputed, max(0, invoice.remaining)),
+        claimed=decision.amount,
+        issued_on=invoice.issued_on,
+        due_on=invoice.due_on,
+        days_overdue=(local_day(now, contact.timezone) - invoice.due_on).days,
+        tone=decision.tone,
+        template=decision.template,
+    )
