@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +19,11 @@ def say(message: str) -> None:
 
 def print_json(document: Any) -> None:
     """One JSON document on standard output and nothing else."""
-    print(json.dumps(document, indent=2, default=str, ensure_ascii=False))
+    print(json.dumps(document, indent=2, default=_plain, ensure_ascii=False))
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def actor() -> str:

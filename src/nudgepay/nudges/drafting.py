@@ -31,10 +31,7 @@ class Answer:
 
 
 def draft_letters(session: Session, answers: Sequence[Answer], *, terms: Terms, now: datetime) -> list[Draft]:
-    """A draft for every letter that may go; one that was put back earlier is taken up under its own name.
-
-    Letters that were put back and that nothing asks for any more are cancelled.
-    """
+    """A draft for every letter that may go; one that was put back earlier is taken up under its own name."""
     waiting = _waiting(session, [answer.client.id for answer in answers])
     new_rows = _rows_of_joining_steps(session, answers, terms=terms, now=now)
     drafts = []
@@ -43,7 +40,6 @@ def draft_letters(session: Session, answers: Sequence[Answer], *, terms: Terms, 
             decisions = tuple(_with_rows(letter.decisions, new_rows))
             if decisions:
                 drafts.append(_draft(answer.client, letter, decisions, waiting, terms))
-    _cancel(session, [row.id for row in waiting.values()])
     return drafts
 
 
@@ -77,12 +73,16 @@ def _waiting(session: Session, client_ids: Sequence[int]) -> dict[tuple[int, int
     return {(row.client_id, row.contact_id, row.currency): row for row in found}
 
 
-def _cancel(session: Session, letter_ids: Sequence[uuid.UUID]) -> None:
-    if letter_ids:
-        session.execute(
-            text("UPDATE letters SET state = 'cancelled', settled_at = clock_timestamp() WHERE id = ANY(:ids)"),
-            {"ids": list(letter_ids)},
-        )
+def cancel_forsaken(session: Session, client_ids: Sequence[int]) -> None:
+    """Letters that were put back, and that no waiting reminder asks for any more, will never be tried again."""
+    session.execute(
+        text(
+            "UPDATE letters l SET state = 'cancelled', settled_at = clock_timestamp()"
+            " WHERE client_id = ANY(:ids) AND state = 'planned' AND NOT EXISTS ("
+            "       SELECT FROM reminders r WHERE r.letter_id = l.id AND r.state IN ('planned', 'claimed', 'sending'))"
+        ),
+        {"ids": list(client_ids)},
+    )
 
 
 def _rows_of_joining_steps(

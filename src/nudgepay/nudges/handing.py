@@ -81,6 +81,8 @@ def _deliver(sent: Outgoing, crew: Crew) -> Callable[[Session], Outcome]:
         return at - sent.looked <= crew.terms.longest_look_seconds and at < sent.lease_ends
 
     try:
+        if crew.not_ready is not None:
+            raise crew.not_ready
         receipt = crew.transport.deliver(sent.envelope, may_begin=may_begin)
     except TemporaryRefusal as error:
         crew.report.hush([Silence(*line, "sender_not_ready") for line in sent.lines])

@@ -18,7 +18,7 @@ from nudgepay.errors import NudgePayError
 from nudgepay.gateways.mail import Envelope, ensure_address
 from nudgepay.nudges.claiming import Claim
 from nudgepay.nudges.composing import Draft, Particulars, compose
-from nudgepay.nudges.drafting import Answer, draft_letters, load_particulars
+from nudgepay.nudges.drafting import Answer, cancel_forsaken, draft_letters, load_particulars
 from nudgepay.nudges.facts import ClientFacts, Plan
 from nudgepay.nudges.locking import lock_claims
 from nudgepay.nudges.plan import plan
@@ -83,6 +83,7 @@ def look(
     fences = record_letters(
         session, letters, now=now, looked_at=looked_at, lease_seconds=terms.lease_seconds, run_id=run_id
     )
+    cancel_forsaken(session, [claim.client_id for claim in locked.live])
     sender = ensure_address(terms.business.from_email)
     numbers = {invoice.id: invoice.number for answer in answers for invoice in answer.client.invoices}
     for one in letters:

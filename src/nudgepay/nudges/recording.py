@@ -76,7 +76,7 @@ UPDATE reminders r
 _HOLD = """
 UPDATE reminders r
    SET state = 'planned', held_reason = said.reason, held_until = said.until, look_at = said.look,
-       error = said.error, lease_until = NULL, letter_id = NULL, updated_at = now()
+       error = said.error, lease_until = NULL, updated_at = now()
   FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[]), CAST(:untils AS timestamptz[]),
               CAST(:looks AS timestamptz[]), CAST(:errors AS text[])) AS said (id, reason, until, look, error)
  WHERE r.id = said.id
