@@ -139,7 +139,9 @@ def test_the_list_names_every_letter_in_doubt(db: Database, settings: Settings) 
     }
 
 
-def test_a_persons_word_that_it_was_sent_ends_the_doubt_and_wakes_the_client(db: Database, settings: Settings) -> None:
+def test_a_persons_word_that_it_was_sent_ends_the_doubt_and_wakes_the_client(
+    db: Database, settings: Settings
+) -> None:
     doubtful(db, settings)
     letter_id = value(db, "SELECT id FROM letters")
     with db.transaction() as session:
