@@ -260,11 +260,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_invoices_client_id_status", "invoices", ["client_id", "status"], unique=False)
     op.create_index(
-        "ix_invoices_next_at_open",
+        "ix_invoices_next_at",
         "invoices",
         ["next_at"],
         unique=False,
-        postgresql_where=sa.text("status = 'open'"),
+        postgresql_where=sa.text("next_at IS NOT NULL"),
     )
     op.create_table(
         "money_facts",
@@ -573,7 +573,7 @@ def downgrade() -> None:
     op.drop_index("ix_money_facts_reverses", table_name="money_facts")
     op.drop_index("ix_money_facts_client_id", table_name="money_facts")
     op.drop_table("money_facts")
-    op.drop_index("ix_invoices_next_at_open", table_name="invoices", postgresql_where=sa.text("status = 'open'"))
+    op.drop_index("ix_invoices_next_at", table_name="invoices", postgresql_where=sa.text("next_at IS NOT NULL"))
     op.drop_index("ix_invoices_client_id_status", table_name="invoices")
     op.drop_table("invoices")
     op.drop_table("contacts")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from nudgepay import __version__
-from nudgepay.cli import config, letters, nudge, schema, sending
+from nudgepay.cli import config, letters, nudge, plan, schedules, schema, sending
 from nudgepay.errors import NudgePayError
 
 app = typer.Typer(
@@ -17,7 +17,9 @@ app = typer.Typer(
     help="Gets small businesses paid, and falls silent the moment there is nothing left to claim.",
 )
 app.command("migrate")(schema.migrate)
+app.command("plan")(plan.plan)
 app.add_typer(config.app, name="config")
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(nudge.app, name="nudge")
 app.add_typer(letters.app, name="letters")
 app.add_typer(letters.unknown, name="unknown")

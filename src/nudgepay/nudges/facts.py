@@ -56,7 +56,7 @@ class ContactFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReminderFacts:
-    """One row of `reminders`. For `planned` ones the id lets a decision find its row."""
+    """One row of `reminders`; the id lets a decision find it. `reason` is why a `skipped` one ended."""
 
     id: int | None
     step: str
@@ -66,6 +66,7 @@ class ReminderFacts:
     nudge_key: str | None = None
     gap_overridden: bool = False
     reviewed: bool = False
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class InvoiceFacts:
     issued_on: date
     due_on: date
     schedule: Schedule
+    """The version in force; the default one while no schedule has the name in `follows`."""
+    follows: str = "default"
     reminders: tuple[ReminderFacts, ...] = ()
     reminders_off: bool = False
     paused_until: date | None = None
@@ -94,6 +97,9 @@ class InvoiceFacts:
     in_payment: bool = False
     needs_review: bool = False
     credited: bool = False
+    """Settled by credit notes alone."""
+    currency_mismatch: bool = False
+    """Money in another currency is allocated to it, so that no letter could name a true remainder."""
 
     @property
     def remaining(self) -> int:
@@ -171,7 +177,8 @@ class Plan:
     """The engine's answer for one client at one instant.
 
     `due`: one decision for every step that is due (or every open reminder row). `letters`: what goes now.
-    `next_at`: per invoice id, the next instant at which something may change (UTC), None when nothing can.
+    `next_at`: per invoice id, the next instant at which something may change without a new fact (UTC; a letter
+    that goes is a fact), None when nothing can.
     """
 
     due: tuple[Decision, ...]

@@ -1,12 +1,14 @@
-"""Why a due step may not go now. The order of the tables is the order of precedence. Pure."""
+"""Why a due step may not go now: one table of rules in their order of precedence. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from nudgepay.nudges.calendars import WorkCalendar, local_day
 from nudgepay.nudges.facts import ClientFacts, ContactFacts, InvoiceFacts, Rules, Step
 from nudgepay.nudges.reasons import HeldReason
+
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +21,18 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """One candidate: an invoice's step that could go now, manual or scheduled."""
+    """One candidate: an invoice's step that could go now. Without a step it is a nudge that a person ordered."""
 
     client: ClientFacts
     invoice: InvoiceFacts
-    step: Step | None
-    reviewed: bool
-    gap_overridden: bool
+    recipient: ContactFacts | None
+    unreachable: Hold | None
     rules: Rules
     calendar: WorkCalendar
     now: datetime
-
-    @property
-    def is_manual(self) -> bool:
-        """A person orders it: it does not wait for hours, pauses and switches of the schedule."""
-        return self.step is None
+    step: Step | None = None
+    reviewed: bool = False
+    gap_overridden: bool = False
 
 
 Rule = Callable[[Situation], Hold | None]
@@ -78,23 +77,26 @@ def _paused(case: Situation) -> Hold | None:
 
 
 def _silent_through(case: Situation, last_day: date | None, reason: HeldReason) -> Hold | None:
-    """Silent up to and including `last_day` of the client, then from the next opening on."""
+    """Silent up to and including `last_day` of the client, then from the next opening on; date.max has no end."""
     if last_day is None or local_day(case.now, case.client.timezone) > last_day:
         return None
-    after = last_day + timedelta(days=1) if last_day < date.max else last_day
-    return Hold(reason, case.calendar.opening(after, case.client.country, case.client.timezone))
+    if last_day == date.max:
+        return Hold(reason)
+    return Hold(reason, case.calendar.opening(last_day + ONE_DAY, case.client.country, case.client.timezone))
 
 
 def _below_tolerance(case: Situation) -> Hold | None:
-    least = max(
-        case.client.tolerance.get(case.invoice.currency, 0) + 1 if case.client.tolerance else 1,
-        case.step.minimum_remaining if case.step else 0,
-    )
+    worthless = case.client.tolerance.get(case.invoice.currency, 0)
+    least = max(worthless + 1, case.step.minimum_remaining if case.step else 0)
     return Hold("below_tolerance") if case.invoice.claimable < least else None
 
 
 def _review(case: Situation) -> Hold | None:
     return Hold("review") if case.step is not None and case.step.review and not case.reviewed else None
+
+
+def _unreachable(case: Situation) -> Hold | None:
+    return case.unreachable
 
 
 def _letter_unknown(case: Situation) -> Hold | None:
@@ -113,39 +115,49 @@ def _sending_paused(case: Situation) -> Hold | None:
     return Hold("sending_paused") if case.rules.sending_paused else None
 
 
-ALWAYS: tuple[Rule, ...] = (_needs_review, _disputed, _payment_in_flight, _letter_unknown)
-"""Hold a manual nudge too."""
+def _contact_gap(case: Situation) -> Hold | None:
+    last = case.recipient.last_contact_at if case.recipient else None
+    if last is None or case.gap_overridden or case.rules.contact_gap_days == 0:
+        return None
+    hold = gap_after(case, last)
+    return hold if local_day(case.now, _reader_zone(case)) < _free_day(case, last) else None
 
-SCHEDULED: tuple[Rule, ...] = (
-    _amnesty,
-    _needs_review,
-    _reminders_off,
-    _autopay,
-    _disputed,
-    _payment_in_flight,
-    _payment_claimed,
-    _promised,
-    _paused,
-    _below_tolerance,
-    _review,
-    _letter_unknown,
-    _balance_stale,
+
+def _outside_window(case: Situation) -> Hold | None:
+    window = case.calendar.window(case.now, case.client.country, _reader_zone(case))
+    return None if window.reason is None else Hold(window.reason, window.opens_at)
+
+
+PRECEDENCE: tuple[tuple[Rule, bool], ...] = (
+    (_amnesty, False),
+    (_needs_review, True),
+    (_reminders_off, False),
+    (_autopay, False),
+    (_disputed, True),
+    (_payment_in_flight, True),
+    (_payment_claimed, False),
+    (_promised, False),
+    (_paused, False),
+    (_below_tolerance, False),
+    (_review, False),
+    (_unreachable, True),
+    (_letter_unknown, True),
+    (_balance_stale, False),
+    (_sender_not_ready, True),
+    (_sending_paused, True),
+    (_contact_gap, True),
+    (_outside_window, False),
 )
-
-SENDER: tuple[Rule, ...] = (_sender_not_ready, _sending_paused)
-"""Whether anything may leave at all."""
+"""Every rule that may hold a step, in the order in which they are asked; the first that applies is the reason
+shown. What only a person can end comes first, then what the payer said, then the invoice's own amount, the
+reader, the installation, and last what the clock ends by itself. True: holds a nudge that a person orders too;
+a person does not wait for hours, pauses and switches of the schedule."""
 
 
 def first_hold(case: Situation) -> Hold | None:
-    """The first reason of the tables that applies to the invoice and its step."""
-    rules = (ALWAYS if case.is_manual else SCHEDULED) + SENDER
-    return next(_applying(case, rules), None)
-
-
-def _applying(case: Situation, rules: tuple[Rule, ...]) -> Iterator[Hold]:
-    for rule in rules:
-        if (hold := rule(case)) is not None:
-            yield hold
+    """The first reason of the table that applies."""
+    asked = (rule for rule, holds_a_person in PRECEDENCE if holds_a_person or case.step is not None)
+    return next((hold for rule in asked if (hold := rule(case)) is not None), None)
 
 
 def choose_recipient(client: ClientFacts) -> tuple[ContactFacts | None, Hold | None]:
@@ -154,29 +166,21 @@ def choose_recipient(client: ClientFacts) -> tuple[ContactFacts | None, Hold | N
         (contact for contact in client.contacts if contact.role != "copy"),
         key=lambda contact: (contact.role != "billing", contact.id),
     )
-    if not ranked:
-        return None, Hold("no_recipient")
     for contact in ranked:
         if contact.blocked is None:
             return contact, None
-    return None, Hold(ranked[0].blocked or "no_recipient")
+    return None, Hold((ranked[0].blocked if ranked else None) or "no_recipient")
 
 
-def timing_hold(case: Situation, contact: ContactFacts) -> Hold | None:
-    """The contact gap over all invoices, then sending hours, weekends and holidays of the reader."""
-    if not case.gap_overridden and (hold := _contact_gap(case, contact)) is not None:
-        return hold
-    if case.is_manual:
-        return None
-    window = case.calendar.window(case.now, case.client.country, contact.timezone)
-    return None if window.reason is None else Hold(window.reason, window.opens_at)
+def gap_after(case: Situation, last: datetime) -> Hold:
+    """The contact gap over all invoices in whole days of the reader: after Monday with a gap of 2, Wednesday's
+    opening; at least until the next day."""
+    return Hold("contact_gap", case.calendar.opening(_free_day(case, last), case.client.country, _reader_zone(case)))
 
 
-def _contact_gap(case: Situation, contact: ContactFacts) -> Hold | None:
-    """Whole days of the reader between two letters: after Monday with a gap of 2, Wednesday's opening."""
-    if contact.last_contact_at is None or case.rules.contact_gap_days == 0:
-        return None
-    first_day = local_day(contact.last_contact_at, contact.timezone) + timedelta(days=case.rules.contact_gap_days)
-    if local_day(case.now, contact.timezone) >= first_day:
-        return None
-    return Hold("contact_gap", case.calendar.opening(first_day, case.client.country, contact.timezone))
+def _free_day(case: Situation, last: datetime) -> date:
+    return local_day(last, _reader_zone(case)) + max(1, case.rules.contact_gap_days) * ONE_DAY
+
+
+def _reader_zone(case: Situation) -> str:
+    return case.recipient.timezone if case.recipient else case.client.timezone

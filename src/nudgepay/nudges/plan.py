@@ -5,14 +5,14 @@ has come, never only on its day. Of several due steps the latest fits and the ol
 step that has left counts in every later version of the schedule. After the last step there is silence.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from nudgepay.nudges.calendars import WorkCalendar
 from nudgepay.nudges.facts import (
-    LEFT_STATES,
     MANUAL,
+    Action,
     ClientFacts,
     ContactFacts,
     Decision,
@@ -22,8 +22,9 @@ from nudgepay.nudges.facts import (
     ReminderFacts,
     Rules,
 )
-from nudgepay.nudges.holds import Hold, Situation, choose_recipient, first_hold, timing_hold
-from nudgepay.nudges.reasons import FinalReason
+from nudgepay.nudges.holds import Hold, Situation, choose_recipient, first_hold, gap_after
+from nudgepay.nudges.reasons import REVERSIBLE, FinalReason, HeldReason
+from nudgepay.nudges.sequence import Sequence, sequence, why_passed, why_settled
 from nudgepay.nudges.timeline import DueStep, timeline
 
 OPEN_STATES = frozenset({"planned", "claimed"})
@@ -35,11 +36,11 @@ def plan(client: ClientFacts, *, rules: Rules, calendar: WorkCalendar, now: date
     due: list[Decision] = []
     next_at: dict[int, datetime | None] = {}
     for invoice in sorted(client.invoices, key=lambda item: (item.due_on, item.id)):
-        case = Situation(client, invoice, None, False, False, rules, calendar, now)
-        steps = timeline_of(client, invoice, calendar)
-        decisions = list(_decide(case, steps, recipient, unreachable))
+        case = Situation(client, invoice, recipient, unreachable, rules, calendar, now)
+        place = sequence(invoice, timeline_of(client, invoice, calendar), now)
+        decisions = list(_decide(case, place))
         due += decisions
-        next_at[invoice.id] = _next_look(invoice, steps, decisions, now)
+        next_at[invoice.id] = _next_look(invoice, place, decisions, now)
     return Plan(tuple(due), tuple(_letters(client, due, recipient)), next_at)
 
 
@@ -55,93 +56,86 @@ def timeline_of(client: ClientFacts, invoice: InvoiceFacts, calendar: WorkCalend
     )
 
 
-def _decide(
-    case: Situation, steps: tuple[DueStep, ...], recipient: ContactFacts | None, unreachable: Hold | None
-) -> Iterator[Decision]:
+def _decide(case: Situation, place: Sequence) -> Iterator[Decision]:
     """One decision for every open reminder and for every due step that has no row yet."""
-    for reminder in case.invoice.reminders:
-        if reminder.step == MANUAL and reminder.state in OPEN_STATES:
-            yield _settle(replace(case, gap_overridden=reminder.gap_overridden), reminder, recipient, unreachable)
-    candidate = _candidate(case.invoice, steps, case.now)
-    for reminder in _open_scheduled(case, steps):
-        reason = _why_final(case.invoice, reminder, steps, candidate)
+    nudges = list(_manual(case))
+    yield from nudges
+    goes_by_hand = any(decision.action == "send" for decision in nudges)
+    for occurrence in _occurrences(case, place):
+        decision = _scheduled(case, occurrence, place)
+        if goes_by_hand and decision.action == "send":
+            hold = gap_after(case, case.now)
+            decision = _decision(occurrence, "hold", hold=hold)
+        yield decision
+
+
+@dataclass(frozen=True, slots=True)
+class _Occurrence:
+    """A reminder that is open, or would be if the planner had seen it, and the instant it is due."""
+
+    invoice_id: int
+    row: ReminderFacts
+    due_at: datetime
+
+
+def _manual(case: Situation) -> Iterator[Decision]:
+    """Nudges that a person ordered. Ordered twice before one went, one letter answers both."""
+    settled = why_settled(case.invoice)
+    waiting = (row for row in case.invoice.reminders if row.step == MANUAL and row.state in OPEN_STATES)
+    for turn, row in enumerate(sorted(waiting, key=lambda item: (not item.gap_overridden, item.id or 0))):
+        occurrence = _Occurrence(case.invoice.id, row, row.due_at)
+        reason: FinalReason | None = settled or ("superseded" if turn else None)
         if reason is not None:
-            yield _decision(case.invoice, reminder, "skip", reason=reason)
-            continue
-        step = next(item.step for item in steps if item.step.code == reminder.step)
-        reviewed = replace(case, step=step, reviewed=reminder.reviewed)
-        yield _settle(reviewed, reminder, recipient, unreachable)
+            yield _decision(occurrence, "skip", final=reason)
+        else:
+            yield _settle(replace(case, gap_overridden=row.gap_overridden), occurrence)
 
 
-def _open_scheduled(case: Situation, steps: tuple[DueStep, ...]) -> Iterator[ReminderFacts]:
-    """Rows that wait, and due steps of the version in force that have no row yet."""
-    invoice = case.invoice
-    version = invoice.schedule.version
-    scheduled = [reminder for reminder in invoice.reminders if reminder.nudge_key is None]
-    yield from (reminder for reminder in scheduled if reminder.state in OPEN_STATES)
-    known = {(reminder.step, reminder.schedule_version) for reminder in scheduled}
-    left = _left(invoice)
+def _occurrences(case: Situation, place: Sequence) -> Iterator[_Occurrence]:
+    """Rows that wait, rows whose end no longer holds, and due steps of the version in force without a row."""
+    invoice, version = case.invoice, case.invoice.schedule.version
+    due_at = {item.step.code: item.due_at for item in place.steps}
+    rows = [row for row in invoice.reminders if row.nudge_key is None]
+    for row in rows:
+        moved = due_at.get(row.step, row.due_at) if row.schedule_version == version else row.due_at
+        occurrence = _Occurrence(invoice.id, row, moved)
+        if row.state in OPEN_STATES or _has_its_turn_back(invoice, occurrence, place):
+            yield occurrence
     if invoice.status != "open":
         return
-    for item in steps:
-        code = item.step.code
-        if item.due_at <= case.now and (code, version) not in known and code not in left:
-            yield ReminderFacts(None, code, version, "planned", item.due_at)
+    known = {row.step for row in rows if row.schedule_version == version} | place.left
+    for item in place.steps:
+        if item.due_at <= case.now and item.step.code not in known:
+            row = ReminderFacts(None, item.step.code, version, "planned", item.due_at)
+            yield _Occurrence(invoice.id, row, item.due_at)
 
 
-def _left(invoice: InvoiceFacts) -> set[str]:
-    return {reminder.step for reminder in invoice.reminders if reminder.state in LEFT_STATES}
+def _has_its_turn_back(invoice: InvoiceFacts, occurrence: _Occurrence, place: Sequence) -> bool:
+    """A skipped step returns when its invoice is open again, or when its day has moved, if it may still go."""
+    row = occurrence.row
+    if row.state != "skipped" or row.schedule_version != place.version:
+        return False
+    returned = row.reason in REVERSIBLE or occurrence.due_at != row.due_at
+    return returned and why_settled(invoice) is None and why_passed(row, place) is None
 
 
-def _candidate(invoice: InvoiceFacts, steps: tuple[DueStep, ...], now: datetime) -> str | None:
-    """The code of the one step that fits now: the latest due one, when it and all later ones are still to go."""
-    left = _left(invoice)
-    due = [item.step.code for item in steps if item.due_at <= now]
-    if not due or due[-1] in left:
-        return None
-    codes = [item.step.code for item in steps]
-    if any(code in left for code in codes[codes.index(due[-1]) :]):
-        return None
-    return due[-1]
-
-
-def _why_final(
-    invoice: InvoiceFacts, reminder: ReminderFacts, steps: tuple[DueStep, ...], candidate: str | None
-) -> FinalReason | None:
-    """Why this reminder can never go, or None while it still may."""
-    closed: dict[str, FinalReason] = {"paid": "paid", "void": "voided", "uncollectible": "uncollectible"}
-    if invoice.credited:
-        return "credited"
-    if invoice.status in closed:
-        return closed[invoice.status]
-    if invoice.remaining <= 0:
-        return "paid"
-    if reminder.nudge_key is not None:
-        return None
-    if reminder.step in _left(invoice):
-        return "already_sent"
-    codes = [item.step.code for item in steps]
-    if codes and codes[-1] in _left(invoice):
-        return "past_terminal_step"
-    if reminder.schedule_version != invoice.schedule.version or reminder.step != candidate:
-        return "superseded"
-    return None
-
-
-def _settle(
-    case: Situation, reminder: ReminderFacts, recipient: ContactFacts | None, unreachable: Hold | None
-) -> Decision:
-    """Send it, hold it, or (a manual nudge of a closed invoice) skip it."""
-    final = _why_final(case.invoice, reminder, (), None) if case.is_manual else None
+def _scheduled(case: Situation, occurrence: _Occurrence, place: Sequence) -> Decision:
+    final = why_settled(case.invoice) or why_passed(occurrence.row, place)
     if final is not None:
-        return _decision(case.invoice, reminder, "skip", reason=final)
-    hold = first_hold(case) or unreachable
-    if hold is None and recipient is not None:
-        hold = timing_hold(case, recipient)
+        return _decision(occurrence, "skip", final=final)
+    if occurrence.due_at > case.now:
+        return _decision(occurrence, "hold", hold=Hold("outside_window", occurrence.due_at))
+    step = next(item.step for item in place.steps if item.step.code == occurrence.row.step)
+    return _settle(replace(case, step=step, reviewed=occurrence.row.reviewed), occurrence)
+
+
+def _settle(case: Situation, occurrence: _Occurrence) -> Decision:
+    """Send it, or hold it for the first reason that applies."""
+    hold = first_hold(case)
     if hold is not None:
-        return _decision(case.invoice, reminder, "hold", reason=hold.reason, until=hold.until)
+        return _decision(occurrence, "hold", hold=hold)
     return replace(
-        _decision(case.invoice, reminder, "send"),
+        _decision(occurrence, "send"),
         at=case.now,
         amount=case.invoice.claimable,
         template=case.step.template if case.step else MANUAL,
@@ -150,26 +144,22 @@ def _settle(
 
 
 def _decision(
-    invoice: InvoiceFacts,
-    reminder: ReminderFacts,
-    action: str,
-    *,
-    reason: object = None,
-    until: datetime | None = None,
+    occurrence: _Occurrence, action: Action, *, final: FinalReason | None = None, hold: Hold | None = None
 ) -> Decision:
+    reason: FinalReason | HeldReason | None = hold.reason if hold is not None else final
     return Decision(
-        invoice_id=invoice.id,
-        step=reminder.step,
-        schedule_version=reminder.schedule_version,
-        action=action,  # type: ignore[arg-type]
-        at=reminder.due_at,
-        reason=reason,  # type: ignore[arg-type]
-        until=until,
-        reminder_id=reminder.id,
+        invoice_id=occurrence.invoice_id,
+        step=occurrence.row.step,
+        schedule_version=occurrence.row.schedule_version,
+        action=action,
+        at=occurrence.due_at,
+        reason=reason,
+        until=hold.until if hold is not None else None,
+        reminder_id=occurrence.row.id,
     )
 
 
-def _letters(client: ClientFacts, due: list[Decision], recipient: ContactFacts | None) -> Iterator[LetterPlan]:
+def _letters(client: ClientFacts, due: Iterable[Decision], recipient: ContactFacts | None) -> Iterator[LetterPlan]:
     """One letter per currency, its invoices oldest first (the order in which they were decided)."""
     if recipient is None:
         return
@@ -181,18 +171,11 @@ def _letters(client: ClientFacts, due: list[Decision], recipient: ContactFacts |
 
 
 def _next_look(
-    invoice: InvoiceFacts, steps: tuple[DueStep, ...], decisions: list[Decision], now: datetime
+    invoice: InvoiceFacts, place: Sequence, decisions: Iterable[Decision], now: datetime
 ) -> datetime | None:
     """The next instant at which something may change without a new fact."""
     if invoice.status != "open":
         return None
-    codes = [item.step.code for item in steps]
-    left = _left(invoice)
-    last_left = max((codes.index(code) for code in left if code in codes), default=-1)
-    instants = [item.due_at for item in steps[last_left + 1 :] if item.due_at > now]
-    for decision in decisions:
-        if decision.action == "send":
-            instants.append(now)
-        elif decision.until is not None:
-            instants.append(decision.until)
-    return min(instants, default=None)
+    coming = [item.due_at for item in place.steps[place.reached + 1 :] if item.due_at > now]
+    ends = [decision.until for decision in decisions if decision.until is not None]
+    return min(coming + ends, default=None)

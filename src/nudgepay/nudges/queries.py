@@ -1,5 +1,6 @@
 """Facts for the engine, read in a fixed number of statements for any number of clients."""
 
+import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, time
@@ -31,24 +32,40 @@ BLOCKS: dict[str, HeldReason] = {
 """A suppression's reason as the engine names it, strongest first."""
 
 
+STALE_EVENTS = """
+SELECT EXISTS (
+  SELECT FROM stripe_events
+   WHERE handled_at IS NULL AND attempts < 8 AND received_at < clock_timestamp() - interval '15 minutes')
+"""
+"""A provider's word that nobody has heard for a quarter of an hour may be a payment; one that is parked for a
+person after its last attempt has its own notice."""
+
+
 class _Answers(NamedTuple):
     promises: dict[int, tuple[date, int]]
     disputed: dict[int, int | None]
     claimed: dict[int, datetime]
     reviews: set[int]
-    in_payment: set[int]
+    credit_only: set[int]
+    mismatched: set[int]
 
 
 def load_rules(session: Session, settings: Settings, *, sender_ready: bool = True) -> Rules:
     """The installation's rules as they stand in this transaction."""
-    opens, closes = (time.fromisoformat(part) for part in settings.sending_hours.split("-"))
+    calendar = load_calendar(settings)
     return Rules(
-        opens=opens,
-        closes=closes,
+        opens=calendar.opens,
+        closes=calendar.closes,
         contact_gap_days=settings.contact_gap_days,
         sending_paused=is_paused(session),
         sender_ready=sender_ready,
+        balance_stale=is_balance_stale(session),
     )
+
+
+def is_balance_stale(session: Session) -> bool:
+    """True while the provider's word waits to be booked for so long that an invoice may be paid unseen."""
+    return bool(session.scalar(text(STALE_EVENTS)))
 
 
 def load_calendar(settings: Settings) -> WorkCalendar:
@@ -57,15 +74,20 @@ def load_calendar(settings: Settings) -> WorkCalendar:
     return WorkCalendar(opens, closes)
 
 
-def load_clients(session: Session, client_ids: Collection[int], *, now: datetime) -> dict[int, ClientFacts]:
-    """Everything that decides over these clients' letters, by client id. Closed invoices come only with
-    reminders that still wait, so that their end can be explained."""
-    ids = {"ids": list(client_ids)}
+def load_clients(
+    session: Session, client_ids: Collection[int], *, now: datetime, run_id: uuid.UUID | None = None
+) -> dict[int, ClientFacts]:
+    """Everything that decides over these clients' letters at `now`, by client id.
+
+    Closed invoices come only with reminders that still wait, so that their end can be explained. `run_id`: the
+    pass that asks; its own letters to a client in another currency are no earlier contact of that client.
+    """
+    ids: dict[str, Any] = {"ids": list(client_ids)}
     schedules = current_schedules(session)
     invoices = _invoice_rows(session, ids)
-    answers = _answers(session, [row.id for row in invoices])
-    reminders = _reminders(session, [row.id for row in invoices])
-    contacts = _contacts(session, ids)
+    answers = _answers(session, [row.id for row in invoices], now)
+    reminders = _reminders(session, ids, [row.id for row in invoices])
+    contacts = _contacts(session, {**ids, "run_id": run_id})
     doubtful = set(session.scalars(text(_DOUBTFUL), ids))
     by_client: dict[int, list[InvoiceFacts]] = defaultdict(list)
     for row in invoices:
@@ -106,18 +128,20 @@ SELECT k.id, k.client_id, k.name, k.email, k.role, k.wrong_person_at,
        (SELECT array_agg(s.reason) FROM suppressions s
          WHERE s.address = lower(k.email) AND s.lifted_at IS NULL) AS suppressed,
        (SELECT max(l.sending_at) FROM letters l
-         WHERE l.to_address = k.email AND l.state NOT IN ('planned', 'failed', 'cancelled')) AS last_contact_at
+         WHERE l.to_address = k.email AND l.state NOT IN ('planned', 'failed', 'cancelled')
+           AND NOT (l.client_id = k.client_id AND l.run_id IS NOT DISTINCT FROM CAST(:run_id AS uuid)
+                    AND l.run_id IS NOT NULL)) AS last_contact_at
   FROM contacts k JOIN clients c ON c.id = k.client_id
  WHERE k.client_id = ANY(:ids)
  ORDER BY k.id
 """
 
 
-def _invoice_rows(session: Session, ids: dict[str, list[int]]) -> list[Row[Any]]:
+def _invoice_rows(session: Session, ids: dict[str, Any]) -> list[Row[Any]]:
     return list(session.execute(text(_INVOICES), ids))
 
 
-def _contacts(session: Session, ids: dict[str, list[int]]) -> dict[int, list[ContactFacts]]:
+def _contacts(session: Session, ids: dict[str, Any]) -> dict[int, list[ContactFacts]]:
     found: dict[int, list[ContactFacts]] = defaultdict(list)
     for row in session.execute(text(_CONTACTS), ids):
         suppressed = row.suppressed or []
@@ -137,13 +161,13 @@ def _contacts(session: Session, ids: dict[str, list[int]]) -> dict[int, list[Con
     return found
 
 
-def _reminders(session: Session, invoice_ids: list[int]) -> dict[int, list[ReminderFacts]]:
+def _reminders(session: Session, ids: dict[str, Any], invoice_ids: list[int]) -> dict[int, list[ReminderFacts]]:
     query = text(
-        "SELECT id, invoice_id, step, schedule_version, state, due_at, nudge_key, gap_overridden_by, reviewed_at"
-        " FROM reminders WHERE invoice_id = ANY(:ids) ORDER BY due_at, id"
+        "SELECT id, invoice_id, step, schedule_version, state, due_at, nudge_key, gap_overridden_by, reviewed_at,"
+        " reason FROM reminders WHERE client_id = ANY(:ids) AND invoice_id = ANY(:invoice_ids) ORDER BY due_at, id"
     )
     found: dict[int, list[ReminderFacts]] = defaultdict(list)
-    for row in session.execute(query, {"ids": invoice_ids}):
+    for row in session.execute(query, {**ids, "invoice_ids": invoice_ids}):
         found[row.invoice_id].append(
             ReminderFacts(
                 id=row.id,
@@ -154,17 +178,28 @@ def _reminders(session: Session, invoice_ids: list[int]) -> dict[int, list[Remin
                 nudge_key=row.nudge_key,
                 gap_overridden=row.gap_overridden_by is not None,
                 reviewed=row.reviewed_at is not None,
+                reason=row.reason,
             )
         )
     return found
 
 
-def _answers(session: Session, invoice_ids: list[int]) -> _Answers:
-    ids = {"ids": invoice_ids}
+_MONEY = """
+SELECT a.invoice_id, bool_or(f.currency <> i.currency) AS mismatched,
+       bool_and(f.kind = 'credit') FILTER (WHERE f.kind IN ('payment', 'manual', 'credit')) AS credit_only
+  FROM allocations a JOIN money_facts f ON f.id = a.fact_id JOIN invoices i ON i.id = a.invoice_id
+ WHERE a.invoice_id = ANY(:ids)
+ GROUP BY a.invoice_id
+"""
+
+
+def _answers(session: Session, invoice_ids: list[int], now: datetime) -> _Answers:
+    ids = {"ids": invoice_ids, "now": now}
 
     def rows(query: str) -> Iterable[Row[Any]]:
         return session.execute(text(query), ids)
 
+    money = list(rows(_MONEY))
     return _Answers(
         promises={
             row.invoice_id: (row.promised_on, row.grace_days)
@@ -181,7 +216,7 @@ def _answers(session: Session, invoice_ids: list[int]) -> _Answers:
             row.invoice_id: row.until
             for row in rows(
                 "SELECT invoice_id, max(until) AS until FROM payment_claims"
-                " WHERE settled_at IS NULL AND invoice_id = ANY(:ids) GROUP BY invoice_id"
+                " WHERE settled_at IS NULL AND until > :now AND invoice_id = ANY(:ids) GROUP BY invoice_id"
             )
         },
         reviews={
@@ -190,9 +225,8 @@ def _answers(session: Session, invoice_ids: list[int]) -> _Answers:
                 "SELECT DISTINCT invoice_id FROM reviews WHERE resolved_at IS NULL AND invoice_id = ANY(:ids)"
             )
         },
-        in_payment={
-            row.id for row in rows("SELECT id FROM invoices WHERE money_state = 'in_payment' AND id = ANY(:ids)")
-        },
+        credit_only={row.invoice_id for row in money if row.credit_only},
+        mismatched={row.invoice_id for row in money if row.mismatched},
     )
 
 
@@ -213,6 +247,7 @@ def _invoice_facts(
         issued_on=row.issued_on,
         due_on=row.due_on,
         schedule=schedules.get(name) or schedules[DEFAULT],
+        follows=name,
         reminders=tuple(reminders),
         reminders_off=row.reminders_off_at is not None,
         paused_until=row.paused_until,
@@ -221,8 +256,10 @@ def _invoice_facts(
         promised_until=promise and _last_silent_day(promise, row.country),
         disputed=row.amount_remaining if disputed is None else disputed,
         claimed_paid_until=answers.claimed.get(row.id),
-        in_payment=row.id in answers.in_payment,
-        needs_review=row.id in answers.reviews or row.money_state in {"needs_review", "refunded"},
+        in_payment=row.money_state == "in_payment",
+        needs_review=row.id in answers.reviews or row.money_state == "needs_review",
+        credited=row.amount_remaining <= 0 and row.id in answers.credit_only,
+        currency_mismatch=row.id in answers.mismatched,
     )
 
 

@@ -42,5 +42,8 @@ HeldReason = Literal[
 ]
 """The reminder stays `planned` with `held_reason`; every pass looks again."""
 
+REVERSIBLE: frozenset[str] = frozenset({"paid", "voided", "uncollectible", "credited", "currency_mismatch"})
+"""Final reasons that speak of the invoice, not of the step: an invoice that is open again has its steps back."""
+
 FINAL_REASONS: frozenset[str] = frozenset(get_args(FinalReason))
 HELD_REASONS: frozenset[str] = frozenset(get_args(HeldReason))

@@ -1,24 +1,25 @@
 """Schedules: named, versioned, never edited in place."""
 
+import re
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from nudgepay import audit
-from nudgepay.errors import NotFound, UsageError
-from nudgepay.nudges.facts import Schedule, Step
+from nudgepay.errors import NotFound
+from nudgepay.money import MAX_MINOR_UNITS
+from nudgepay.nudges.facts import MANUAL, Schedule, Step
 from nudgepay.nudges.models import ScheduleStep, ScheduleVersion
+from nudgepay.nudges.schedule_text import ScheduleError
 
 DEFAULT = "default"
 MAX_STEPS = 30
+MAX_OFFSET = 365
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+CODE = re.compile(r"[A-Za-z0-9+_-]{1,20}")
 TEMPLATES = frozenset({"before_due", "due", "overdue", "final", "manual"})
-
-
-class ScheduleError(UsageError):
-    """The schedule cannot be saved; the message names the step and the cure."""
 
 
 def current_schedules(session: Session) -> dict[str, Schedule]:
@@ -54,11 +55,21 @@ def current_schedule(session: Session, name: str) -> Schedule:
     return found
 
 
+def next_version(session: Session) -> int:
+    """The number of the next version. It counts over all names, so that a number alone names one schedule:
+    a reminder's version stays clear when its invoice follows another schedule."""
+    return (session.scalar(select(func.max(ScheduleVersion.version))) or 0) + 1
+
+
 def save_schedule(session: Session, name: str, steps: tuple[Step, ...], *, now: datetime, actor: str) -> Schedule:
-    """A new version in force from now on; every invoice that follows it is looked at again."""
+    """A new version in force from now on; every invoice that follows it is looked at again.
+
+    Versions are never edited: what was sent keeps the version it was sent under. Raises ScheduleError.
+    """
+    ensure_name(name)
     ensure_steps(steps)
-    newest = session.scalar(select(func.max(ScheduleVersion.version)).where(ScheduleVersion.name == name)) or 0
-    version = ScheduleVersion(name=name, version=newest + 1, created_by=actor)
+    session.execute(text("LOCK TABLE schedules IN SHARE ROW EXCLUSIVE MODE"))
+    version = ScheduleVersion(name=name, version=next_version(session), created_by=actor)
     version.steps = [ScheduleStep(position=position, **asdict(step)) for position, step in enumerate(steps, start=1)]
     session.add(version)
     session.flush()
@@ -74,62 +85,42 @@ def save_schedule(session: Session, name: str, steps: tuple[Step, ...], *, now: 
 
 
 _WAKE_FOLLOWERS = """
-UPDATE invoices i SET next_at = :now
-  FROM clients c
- WHERE c.id = i.client_id AND i.status = 'open'
-   AND coalesce(i.schedule_name, c.schedule_name, :default) = :name
+WITH followers AS (
+  SELECT i.id FROM invoices i JOIN clients c ON c.id = i.client_id
+   WHERE i.status = 'open' AND coalesce(i.schedule_name, c.schedule_name, :default) = :name
+   ORDER BY i.id FOR NO KEY UPDATE OF i
+)
+UPDATE invoices SET next_at = :now FROM followers WHERE invoices.id = followers.id
 """
+"""In the order in which everybody locks invoices."""
+
+
+def ensure_name(name: str) -> None:
+    """Raise ScheduleError unless this can name a schedule."""
+    if not NAME.fullmatch(name):
+        raise ScheduleError(f"{name!r} cannot name a schedule: use up to 40 lower-case letters, digits and hyphens")
 
 
 def ensure_steps(steps: tuple[Step, ...]) -> None:
     """Raise ScheduleError unless these steps make a schedule."""
     if not 1 <= len(steps) <= MAX_STEPS:
         raise ScheduleError(f"a schedule has 1 to {MAX_STEPS} steps")
-    codes = [step.code for step in steps]
-    for code in codes:
-        if codes.count(code) > 1:
-            raise ScheduleError(f"step {code!r} appears twice; give each step a code of its own")
-    if "manual" in codes:
-        raise ScheduleError("the code 'manual' belongs to nudges that a person sends")
+    seen: set[str] = set()
     for step in steps:
-        if step.template not in TEMPLATES:
-            raise ScheduleError(f"step {step.code!r}: template must be one of {', '.join(sorted(TEMPLATES))}")
-        if not -365 <= step.offset_days <= 365:
-            raise ScheduleError(f"step {step.code!r}: offset must lie within a year")
+        _ensure_step(step)
+        if step.code in seen:
+            raise ScheduleError(f"step {step.code!r} appears twice; give each step a code of its own")
+        seen.add(step.code)
 
 
-def parse_steps(document: Any) -> tuple[Step, ...]:
-    """Steps from a JSON list of objects: `code`, `offset_days`, and what differs from the defaults."""
-    if not isinstance(document, list):
-        raise ScheduleError("a schedule is a JSON list of steps")
-    return tuple(_parse_step(item, position) for position, item in enumerate(document, start=1))
-
-
-def _parse_step(item: Any, position: int) -> Step:
-    fields = {
-        "code": str,
-        "anchor": str,
-        "offset_days": int,
-        "business_days": bool,
-        "template": str,
-        "tone": str,
-        "minimum_remaining": int,
-        "review": bool,
-    }
-    if not isinstance(item, dict) or not isinstance(item.get("code"), str):
-        raise ScheduleError(f"step {position}: needs at least a code and offset_days")
-    for key, value in item.items():
-        if key not in fields or not isinstance(value, fields[key]):
-            raise ScheduleError(f"step {item['code']!r}: {key} is not understood; fields are {', '.join(fields)}")
-    if item.get("anchor", "due_on") not in {"due_on", "issued_on", "previous_step"}:
-        raise ScheduleError(f"step {item['code']!r}: anchor must be due_on, issued_on or previous_step")
-    if item.get("tone", "friendly") not in {"friendly", "firm", "final"}:
-        raise ScheduleError(f"step {item['code']!r}: tone must be friendly, firm or final")
-    defaults = {
-        "anchor": "due_on",
-        "offset_days": 0,
-        "business_days": False,
-        "template": "overdue",
-        "tone": "friendly",
-    }
-    return Step(**{**defaults, **item})
+def _ensure_step(step: Step) -> None:
+    if not CODE.fullmatch(step.code):
+        raise ScheduleError(f"step {step.code!r}: a code is 1 to 20 letters, digits, '+', '-' or '_'")
+    if step.code == MANUAL:
+        raise ScheduleError(f"the code {MANUAL!r} belongs to nudges that a person sends")
+    if step.template not in TEMPLATES:
+        raise ScheduleError(f"step {step.code!r}: template must be one of {', '.join(sorted(TEMPLATES))}")
+    if not -MAX_OFFSET <= step.offset_days <= MAX_OFFSET:
+        raise ScheduleError(f"step {step.code!r}: offset_days must lie within a year")
+    if not 0 <= step.minimum_remaining <= MAX_MINOR_UNITS:
+        raise ScheduleError(f"step {step.code!r}: minimum_remaining is an amount in minor units, 0 or more")

@@ -1,14 +1,17 @@
 """What will go out, when, and why the rest will not: the engine run forward over its own answers. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from nudgepay.nudges.calendars import WorkCalendar
 from nudgepay.nudges.facts import ClientFacts, Decision, InvoiceFacts, Plan, ReminderFacts, Rules
 from nudgepay.nudges.plan import plan
+from nudgepay.nudges.reasons import FINAL_REASONS
 
 MAX_LOOKS = 10_000
 """A guard: no client changes its mind more often in the span of a preview."""
+STATE_AFTER = {"send": "accepted", "hold": "planned", "skip": "skipped"}
 
 
 def simulate(
@@ -19,39 +22,39 @@ def simulate(
     A letter counts as accepted at the instant it goes. A hold is listed once for each reason it takes.
     """
     log: list[Decision] = []
-    holding: dict[tuple[int, str], str | None] = {}
+    shown: dict[tuple[int, str, int, int | None], str | None] = {}
     now: datetime | None = start
     for _ in range(MAX_LOOKS):
         if now is None or now > end:
             break
         answer = plan(client, rules=rules, calendar=calendar, now=now)
-        log += _news(answer, holding)
-        client = _as_if_done(client, answer, now)
-        after = plan(client, rules=rules, calendar=calendar, now=now).next_at.values()
-        now = min((instant for instant in after if instant is not None and instant > now), default=None)
+        log += news(answer.due, shown)
+        client = as_if_done(client, answer, now)
+        coming = (instant for instant in answer.next_at.values() if instant is not None and instant > now)
+        now = min(coming, default=None)
     return log
 
 
-def _news(answer: Plan, holding: dict[tuple[int, str], str | None]) -> list[Decision]:
-    news = []
-    for decision in answer.due:
-        key = (decision.invoice_id, decision.step)
-        if decision.action == "hold":
-            if holding.get(key) == decision.reason:
-                continue
-            holding[key] = decision.reason
-        news.append(decision)
-    return news
+def news(
+    decisions: Iterable[Decision], shown: dict[tuple[int, str, int, int | None], str | None]
+) -> Iterable[Decision]:
+    """The decisions without the holds whose reason `shown` has already; `shown` remembers them."""
+    for decision in decisions:
+        key = (decision.invoice_id, decision.step, decision.schedule_version, decision.reminder_id)
+        if decision.action != "hold" or shown.get(key) != decision.reason:
+            shown[key] = decision.reason
+            yield decision
 
 
-def _as_if_done(client: ClientFacts, answer: Plan, now: datetime) -> ClientFacts:
+def as_if_done(client: ClientFacts, answer: Plan, now: datetime) -> ClientFacts:
+    """The client after a pass at `now` that carried the answer out and whose letters were accepted."""
     by_invoice: dict[int, list[Decision]] = {}
     for decision in answer.due:
         by_invoice.setdefault(decision.invoice_id, []).append(decision)
     written_to = {letter.contact_id for letter in answer.letters}
     return replace(
         client,
-        invoices=tuple(_with_rows(invoice, by_invoice.get(invoice.id, [])) for invoice in client.invoices),
+        invoices=tuple(_with_rows(invoice, by_invoice.get(invoice.id, ())) for invoice in client.invoices),
         contacts=tuple(
             replace(contact, last_contact_at=now) if contact.id in written_to else contact
             for contact in client.contacts
@@ -59,20 +62,20 @@ def _as_if_done(client: ClientFacts, answer: Plan, now: datetime) -> ClientFacts
     )
 
 
-def _with_rows(invoice: InvoiceFacts, decisions: list[Decision]) -> InvoiceFacts:
-    states = {"send": "accepted", "hold": "planned", "skip": "skipped"}
+def _with_rows(invoice: InvoiceFacts, decisions: Iterable[Decision]) -> InvoiceFacts:
     rows = list(invoice.reminders)
     for decision in decisions:
-        match = [
-            row
-            for row in rows
-            if row.state in {"planned", "claimed"}
-            and (row.id == decision.reminder_id if decision.reminder_id is not None else row.id is None)
-            and (row.step, row.schedule_version) == (decision.step, decision.schedule_version)
-        ]
-        row = match[0] if match else None
-        if row is not None:
-            rows.remove(row)
-        base = row or ReminderFacts(None, decision.step, decision.schedule_version, "planned", decision.at)
-        rows.append(replace(base, state=states[decision.action]))
+        place = next((place for place, row in enumerate(rows) if _is_of(row, decision)), None)
+        row = ReminderFacts(None, decision.step, decision.schedule_version, "planned", decision.at)
+        if place is not None:
+            row = rows.pop(place)
+        reason = decision.reason if decision.reason in FINAL_REASONS else None
+        due_at = row.due_at if decision.action == "send" else decision.at
+        rows.append(replace(row, state=STATE_AFTER[decision.action], reason=reason, due_at=due_at))
     return replace(invoice, reminders=tuple(rows))
+
+
+def _is_of(row: ReminderFacts, decision: Decision) -> bool:
+    if decision.reminder_id is not None or row.nudge_key is not None:
+        return row.id == decision.reminder_id
+    return (row.step, row.schedule_version) == (decision.step, decision.schedule_version)

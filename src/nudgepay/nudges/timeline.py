@@ -7,6 +7,9 @@ from functools import lru_cache
 from nudgepay.nudges.calendars import WorkCalendar, add_business_days
 from nudgepay.nudges.facts import Schedule, Step
 
+UNPLANNABLE = (OverflowError, ValueError, KeyError)
+"""What dates beyond the calendar and a zone that nobody knows raise."""
+
 
 @dataclass(frozen=True, slots=True)
 class DueStep:
