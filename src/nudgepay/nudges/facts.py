@@ -165,7 +165,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class LetterPlan:
-    """One letter that may go now: a contact, a currency, its `send` decisions, oldest invoice first."""
+    """One letter that may go now: a contact, a currency, its `send` decisions, oldest invoice first.
+
+    A nudge by hand and a due step of the same invoice go together: it claims that invoice's amount once.
+    """
 
     contact_id: int
     currency: str

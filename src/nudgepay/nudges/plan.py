@@ -22,7 +22,7 @@ from nudgepay.nudges.facts import (
     ReminderFacts,
     Rules,
 )
-from nudgepay.nudges.holds import Hold, Situation, choose_recipient, first_hold, gap_after
+from nudgepay.nudges.holds import Hold, Situation, choose_recipient, first_hold
 from nudgepay.nudges.reasons import REVERSIBLE, FinalReason, HeldReason
 from nudgepay.nudges.sequence import Sequence, sequence, why_passed, why_settled
 from nudgepay.nudges.timeline import DueStep, timeline
@@ -58,15 +58,9 @@ def timeline_of(client: ClientFacts, invoice: InvoiceFacts, calendar: WorkCalend
 
 def _decide(case: Situation, place: Sequence) -> Iterator[Decision]:
     """One decision for every open reminder and for every due step that has no row yet."""
-    nudges = list(_manual(case))
-    yield from nudges
-    goes_by_hand = any(decision.action == "send" for decision in nudges)
+    yield from _manual(case)
     for occurrence in _occurrences(case, place):
-        decision = _scheduled(case, occurrence, place)
-        if goes_by_hand and decision.action == "send":
-            hold = gap_after(case, case.now)
-            decision = _decision(occurrence, "hold", hold=hold)
-        yield decision
+        yield _scheduled(case, occurrence, place)
 
 
 @dataclass(frozen=True, slots=True)
