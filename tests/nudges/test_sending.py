@@ -120,15 +120,30 @@ def test_a_due_step_that_has_no_row_yet_joins_the_letter(db: Database, settings:
     assert send(db, settings).counts["accepted"] == 0
 
 
-def test_a_nudge_and_a_step_of_the_same_invoice_claim_its_amount_once(db: Database, settings: Settings) -> None:
+def test_a_nudge_and_a_step_of_the_same_invoice_are_one_letter(db: Database, settings: Settings) -> None:
     client_id = make_client(db)
     make_invoice(db, client_id, "A-1")
     plan_all(db)
     nudge(db, "A-1", key="k")
     report = send(db, settings)
-    assert len(report.reminders) == 2
+    assert len(report.letters) == 1
+    assert [(held["step"], held["reason"]) for held in report.held()] == [("DUE", "contact_gap")]
     assert value(db, "SELECT amount FROM letters") == 10_000
-    assert b"200.00" not in bytes(value(db, "SELECT mime FROM letters"))
+
+
+def test_letters_wait_while_the_providers_word_is_not_booked(db: Database, settings: Settings) -> None:
+    due_clients(db, 1)
+    with db.transaction() as session:
+        session.execute(
+            text(
+                "INSERT INTO stripe_events (event_id, type, payload, received_at)"
+                " VALUES ('evt_1', 'charge.refunded', '{}', clock_timestamp() - interval '1 hour')"
+            )
+        )
+    assert [held["reason"] for held in send(db, settings).held()] == ["balance_stale"]
+    with db.transaction() as session:
+        session.execute(text("UPDATE stripe_events SET handled_at = now()"))
+    assert send(db, settings, now=MONDAY + timedelta(minutes=10)).counts["accepted"] == 1
 
 
 def test_a_later_letter_answers_the_earlier_ones(db: Database, settings: Settings) -> None:
