@@ -1,11 +1,14 @@
 """Engine and transactions. `transaction()` holds the only commit in the product."""
 
+import asyncio
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -25,6 +28,10 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from nudgepay import clock
 from nudgepay.errors import OperationalError, UsageError
+
+SESSION_OPTIONS = (
+    "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
+)
 
 
 class DatabaseUnavailable(OperationalError):
@@ -77,10 +84,7 @@ class Database:
             connect_args={
                 "connect_timeout": 5,
                 "application_name": application,
-                "options": (
-                    "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=10000"
-                    " -c idle_in_transaction_session_timeout=60000"
-                ),
+                "options": SESSION_OPTIONS,
             },
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
@@ -157,3 +161,40 @@ def is_outage(error: DBAPIError) -> bool:
             "InterfaceError",
         }
     return state[:2] in {"08", "53", "57"} or state in {"25006", "55P03", "40P01", "40001"}
+
+
+class AsyncStatements:
+    """Single statements on an asynchronous connection of their own, each its own transaction (autocommit)."""
+
+    def __init__(self, url: str, *, timeout: float = 5) -> None:
+        """Connects with the first statement; `timeout` in seconds bounds connecting and each statement."""
+        self._conninfo = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._timeout = timeout
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+
+    async def run(self, statement: str, values: list[Any]) -> None:
+        """Execute and commit; raises DatabaseUnavailable when that is not certain."""
+        try:
+            connection = await self._connected()
+            await asyncio.wait_for(connection.execute(statement.encode(), values), self._timeout)
+        except (psycopg.Error, TimeoutError, OSError) as error:
+            await self.close()
+            raise DatabaseUnavailable(f"the database cannot serve this now ({type(error).__name__})") from error
+
+    async def close(self) -> None:
+        """Drop the connection; the next statement opens a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error, OSError, TimeoutError):
+                await asyncio.wait_for(connection.close(), self._timeout)
+
+    async def _connected(self) -> "psycopg.AsyncConnection[Any]":
+        connection: psycopg.AsyncConnection[Any] | None = self._connection
+        if connection is None or connection.closed:
+            opening = psycopg.AsyncConnection.connect(
+                self._conninfo, autocommit=True, connect_timeout=5, options=SESSION_OPTIONS
+            )
+            opened = await asyncio.wait_for(opening, self._timeout + 1)
+            self._connection = opened
+            return opened
+        return connection

@@ -7,8 +7,9 @@ from nudgepay.config import Settings
 from nudgepay.db import Database
 from nudgepay.embedded import EmbeddedServer, start_database
 from nudgepay.errors import UsageError
-from nudgepay.gateways.mail import MailTransport
-from nudgepay.gateways.transports import transport_for
+from nudgepay.gateways.mail import AcceptanceSource, MailTransport
+from nudgepay.gateways.stripe import StripeGateway
+from nudgepay.gateways.transports import receipts_for, transport_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,10 @@ class Runtime:
 
     settings: Settings
     db: Database
-    server: EmbeddedServer | None
     mail: MailTransport
+    receipts: AcceptanceSource
+    stripe: StripeGateway | None
+    server: EmbeddedServer | None = None
 
     def close(self) -> None:
         """Give everything back; an embedded server stops with its last holder."""
@@ -31,10 +34,25 @@ def build_runtime(
 ) -> Runtime:
     """Connect to DATABASE_URL, or start the embedded server in development and test."""
     url = settings.secret("database_url")
-    if url is not None:
-        return Runtime(settings, Database(url, pool_size=pool_size), None, transport_for(settings))
-    if settings.environment not in {"development", "test"}:
-        raise UsageError("DATABASE_URL is missing: name a PostgreSQL database")
-    announce(f"No DATABASE_URL: using an own PostgreSQL under {settings.nudgepay_home}/postgres")
-    server, url = start_database(settings.nudgepay_home)
-    return Runtime(settings, Database(url, pool_size=pool_size), server, transport_for(settings))
+    server: EmbeddedServer | None = None
+    if url is None:
+        if settings.environment not in {"development", "test"}:
+            raise UsageError("DATABASE_URL is missing: name a PostgreSQL database")
+        announce(f"No DATABASE_URL: using an own PostgreSQL under {settings.nudgepay_home}/postgres")
+        server, url = start_database(settings.nudgepay_home)
+    return Runtime(
+        settings=settings,
+        db=Database(url, pool_size=pool_size),
+        mail=transport_for(settings),
+        receipts=receipts_for(settings),
+        stripe=_stripe(settings),
+        server=server,
+    )
+
+
+def _stripe(settings: Settings) -> StripeGateway | None:
+    if settings.secret("stripe_secret_key") is None:
+        return None
+    return StripeGateway(
+        api_key=lambda: settings.secret("stripe_secret_key") or "", base_url=settings.stripe_api_base
+    )

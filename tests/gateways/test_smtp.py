@@ -313,3 +313,23 @@ def test_credentials_are_not_sent_in_clear_to_another_host(sink: SmtpSink, open_
     with pytest.raises(SenderNotReady):
         transport.deliver(envelope(), may_begin=yes)
     assert "AUTH" not in sink.verbs()
+
+
+def test_a_letter_is_kept_back_even_after_the_relay_said_go_on(sink: SmtpSink, open_transport: Open) -> None:
+    answers = iter([True, False, True, True])
+    transport = open_transport(sink)
+    with pytest.raises(TooLate):
+        transport.deliver(envelope(), may_begin=lambda: next(answers))
+    assert "DATA" in sink.verbs()
+    transport.deliver(envelope(), may_begin=lambda: next(answers))
+    assert len(sink.kept()) == 1
+
+
+def test_a_relay_that_grew_tired_of_waiting_is_called_again(tmp_path: Path, open_transport: Open) -> None:
+    with SmtpSink(tmp_path / "journal.jsonl", manners=Manners(idle_seconds=0.2)) as sink:
+        transport = open_transport(sink)
+        transport.deliver(envelope(), may_begin=yes)
+        for session in sink.sessions():
+            session.join()
+        transport.deliver(envelope(), may_begin=yes)
+        assert len(sink.kept()) == 2

@@ -1,5 +1,6 @@
 """Real rows for the sender's tests: clients, invoices, a planned pass."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,15 @@ from sqlalchemy import text
 
 from nudgepay.config import Settings
 from nudgepay.db import Database
+from nudgepay.gateways.mail import Envelope, Receipt
 from nudgepay.gateways.outbox import Outbox
 from nudgepay.invoices.actions import create_client, create_invoice
+from nudgepay.invoices.queries import invoice_by_number
+from nudgepay.nudges.manual import request_nudge
 from nudgepay.nudges.planning import run_planning
-from nudgepay.nudges.terms import Terms, terms_of
+from nudgepay.nudges.sending import run_sending
+from nudgepay.nudges.terms import terms_of
+from nudgepay.payments.actions import record_payment
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 """Ten in the morning in Berlin, a working day."""
@@ -50,7 +56,7 @@ def make_invoice(
         ).id
 
 
-def due_clients(db: Database, count: int, *, now: datetime = MONDAY, terms: Terms | None = None) -> list[int]:
+def due_clients(db: Database, count: int, *, now: datetime = MONDAY) -> list[int]:
     """Clients with one invoice due on Monday each, planned."""
     ids = [make_client(db, f"client{index}") for index in range(count)]
     for index, client_id in enumerate(ids):
@@ -86,3 +92,52 @@ def rows(db: Database, query: str, **values: Any) -> list[Any]:
 def value(db: Database, query: str, **values: Any) -> Any:
     with db.transaction() as session:
         return session.scalar(text(query), values)
+
+
+class Answering:
+    """A transport of the test's own: one answer for each letter, then the outbox."""
+
+    concurrency = 1
+
+    def __init__(self, outbox: Outbox, *answers: Exception) -> None:
+        self.outbox = outbox
+        self.answers = list(answers)
+        self.tried: list[str] = []
+
+    def deliver(self, envelope: Envelope, *, may_begin: Callable[[], bool]) -> Receipt:
+        self.tried.append(envelope.message_id)
+        if self.answers:
+            raise self.answers.pop(0)
+        return self.outbox.deliver(envelope, may_begin=may_begin)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def send(db: Database, settings: Settings, **changes: Any) -> Any:
+    given: dict[str, Any] = {"transport": outbox_of(settings), "terms": terms_of(settings), "now": MONDAY} | changes
+    return run_sending(db, **given)
+
+
+def nudge(db: Database, number: str, *, key: str, override_gap: bool = False, now: Any = MONDAY) -> int:
+    with db.transaction() as session:
+        invoice = invoice_by_number(session, number)
+        return request_nudge(session, invoice, key=key, override_gap=override_gap, now=now, actor="test").id
+
+
+def pay(db: Database, client_id: int, amount: int = 10_000) -> None:
+    with db.transaction() as session:
+        invoice_id = session.scalar(text("SELECT id FROM invoices WHERE client_id = :id"), {"id": client_id})
+        record_payment(
+            session,
+            client_id=client_id,
+            amount=amount,
+            currency="EUR",
+            provider="manual",
+            provider_id=f"cash-{client_id}",
+            kind="manual",
+            occurred_at=MONDAY,
+            targets=[{"invoice_id": int(invoice_id), "amount": amount}],
+            actor="test",
+            now=MONDAY,
+        )

@@ -1,67 +1,39 @@
 """The sending pass on real rows: each occurrence once, every silence explained."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from email import message_from_bytes
 from email.policy import default
-from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from nudgepay.config import Settings
 from nudgepay.db import Database
-from nudgepay.gateways.mail import Envelope, OutcomeUnknown, PermanentRefusal, Receipt, SenderNotReady, TemporaryRefusal
-from nudgepay.gateways.outbox import Outbox
 from nudgepay.nudges.letter import LetterInput, WrittenLetter, write_letter
-from nudgepay.nudges.manual import request_nudge
-from nudgepay.nudges.sending import run_sending
 from nudgepay.nudges.switch import pause_sending, resume_sending
 from nudgepay.nudges.terms import Terms, terms_of
 from nudges.books import (
     MONDAY,
+    Answering,
     due_clients,
     letters_in,
     make_client,
     make_invoice,
+    nudge,
     outbox_of,
     plan_all,
     rows,
+    send,
     states,
     value,
 )
 
 
-class Answering:
-    """A transport of the test's own: one answer for each letter, then the outbox."""
-
-    concurrency = 1
-
-    def __init__(self, outbox: Outbox, *answers: Exception) -> None:
-        self.outbox = outbox
-        self.answers = list(answers)
-        self.tried: list[str] = []
-
-    def deliver(self, envelope: Envelope, *, may_begin: Callable[[], bool]) -> Receipt:
-        self.tried.append(envelope.message_id)
-        if self.answers:
-            raise self.answers.pop(0)
-        return self.outbox.deliver(envelope, may_begin=may_begin)
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
 @pytest.fixture
 def terms(settings: Settings) -> Terms:
     return terms_of(settings)
-
-
-def send(db: Database, settings: Settings, **changes: Any) -> Any:
-    given: dict[str, Any] = {"transport": outbox_of(settings), "terms": terms_of(settings), "now": MONDAY} | changes
-    return run_sending(db, **given)
 
 
 def test_a_due_step_becomes_one_accepted_letter(db: Database, settings: Settings) -> None:
@@ -98,14 +70,17 @@ def test_a_second_pass_sends_nothing_again(db: Database, settings: Settings) -> 
     assert len(letters_in(outbox_of(settings).directory)) == 3
 
 
-def test_passes_side_by_side_send_each_occurrence_once(db: Database, settings: Settings) -> None:
+def test_passes_side_by_side_send_each_occurrence_once(
+    db: Database, settings: Settings, terms: Terms
+) -> None:
     due_clients(db, 24)
     together = threading.Barrier(4)
     accepted: list[int] = []
+    without_gap = replace(terms, rules=replace(terms.rules, contact_gap_days=0))
 
     def work() -> None:
         together.wait()
-        accepted.append(send(db, settings).counts["accepted"])
+        accepted.append(send(db, settings, terms=without_gap).counts["accepted"])
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -148,23 +123,30 @@ def test_a_due_step_that_has_no_row_yet_joins_the_letter(db: Database, settings:
     assert send(db, settings).counts["accepted"] == 0
 
 
-def test_a_nudge_and_a_step_of_the_same_invoice_claim_its_amount_once(db: Database, settings: Settings) -> None:
+def test_a_nudge_and_a_step_of_the_same_invoice_are_one_letter(db: Database, settings: Settings) -> None:
     client_id = make_client(db)
     make_invoice(db, client_id, "A-1")
     plan_all(db)
     nudge(db, "A-1", key="k")
     report = send(db, settings)
-    assert len(report.reminders) == 2
+    assert len(report.letters) == 1
+    assert [(held["step"], held["reason"]) for held in report.held()] == [("DUE", "contact_gap")]
     assert value(db, "SELECT amount FROM letters") == 10_000
-    assert b"200.00" not in bytes(value(db, "SELECT mime FROM letters"))
 
 
-def nudge(db: Database, number: str, *, key: str, override_gap: bool = False, now: Any = MONDAY) -> int:
-    from nudgepay.invoices.queries import invoice_by_number
-
+def test_letters_wait_while_the_providers_word_is_not_booked(db: Database, settings: Settings) -> None:
+    due_clients(db, 1)
     with db.transaction() as session:
-        invoice = invoice_by_number(session, number)
-        return request_nudge(session, invoice, key=key, override_gap=override_gap, now=now, actor="test").id
+        session.execute(
+            text(
+                "INSERT INTO stripe_events (event_id, type, payload, received_at)"
+                " VALUES ('evt_1', 'charge.refunded', '{}', clock_timestamp() - interval '1 hour')"
+            )
+        )
+    assert [held["reason"] for held in send(db, settings).held()] == ["balance_stale"]
+    with db.transaction() as session:
+        session.execute(text("UPDATE stripe_events SET handled_at = now()"))
+    assert send(db, settings, now=MONDAY + timedelta(minutes=10)).counts["accepted"] == 1
 
 
 def test_a_later_letter_answers_the_earlier_ones(db: Database, settings: Settings) -> None:
@@ -185,7 +167,12 @@ def test_a_hold_says_why_and_until_when_and_is_looked_at_then(db: Database, sett
     morning = (MONDAY + timedelta(days=1)).replace(hour=8)
     assert (held["step"], held["reason"], held["until"]) == ("DUE", "outside_window", morning)
     (row,) = rows(db, "SELECT * FROM reminders WHERE step = 'DUE'")
-    assert (row.state, row.held_reason, row.held_until, row.look_at) == ("planned", "outside_window", morning, morning)
+    assert (row.state, row.held_reason, row.held_until, row.look_at) == (
+        "planned",
+        "outside_window",
+        morning,
+        morning,
+    )
     assert send(db, settings, now=morning - timedelta(minutes=1)).counts.total() == 0
     assert send(db, settings, now=morning).counts["accepted"] == 1
 
@@ -292,152 +279,6 @@ def test_a_contact_without_a_usable_address_is_held_as_without_recipient(db: Dat
     report = send(db, settings)
     assert report.counts["accepted"] == 1
     assert [held["reason"] for held in report.held()] == ["no_recipient"]
-
-
-def test_a_temporary_refusal_is_tried_again_under_the_same_message_id(db: Database, settings: Settings) -> None:
-    due_clients(db, 1)
-    transport = Answering(outbox_of(settings), TemporaryRefusal("later", code=451), TemporaryRefusal("later", code=450))
-    report = send(db, settings, transport=transport)
-    assert (report.counts["planned"], report.held()[0]["reason"]) == (1, "sender_not_ready")
-    assert send(db, settings, transport=transport).counts.total() == 0, "not before its time"
-    send(db, settings, transport=transport, now=MONDAY + timedelta(minutes=5))
-    final = send(db, settings, transport=transport, now=MONDAY + timedelta(minutes=15))
-    assert final.counts["accepted"] == 1
-    assert len(transport.tried) == 3
-    assert len(set(transport.tried)) == 1
-    assert states(db, "letters") == {"accepted": 1}
-    assert value(db, "SELECT attempts FROM reminders WHERE state = 'accepted'") == 2
-
-
-def test_a_letter_refused_eight_times_has_failed_is_listed_and_told(db: Database, settings: Settings) -> None:
-    due_clients(db, 1)
-    transport = Answering(outbox_of(settings), *[TemporaryRefusal("later", code=451)] * 20)
-    now = MONDAY
-    for _ in range(40):
-        now = value(db, "SELECT max(look_at) FROM reminders WHERE state = 'planned'") or now
-        now = max(now, MONDAY)
-        run_sending(db, transport=transport, terms=replace(terms_of(settings), write=write_letter), now=now)
-        if states(db).get("failed"):
-            break
-    assert len(transport.tried) == 8
-    assert states(db, "letters") == {"failed": 1}
-    assert value(db, "SELECT count(*) FROM notices WHERE kind = 'letter.failed'") == 1
-
-
-def test_what_was_paid_between_two_tries_is_not_tried_again(db: Database, settings: Settings) -> None:
-    (client_id,) = due_clients(db, 1)
-    transport = Answering(outbox_of(settings), TemporaryRefusal("later", code=451))
-    send(db, settings, transport=transport)
-    pay(db, client_id)
-    later = send(db, settings, transport=transport, now=MONDAY + timedelta(minutes=5))
-    assert [one["reason"] for one in later.skipped()] == ["paid"]
-    assert states(db, "letters") == {"cancelled": 1}
-    assert len(transport.tried) == 1
-
-
-def pay(db: Database, client_id: int, amount: int = 10_000) -> None:
-    from nudgepay.payments.actions import record_payment
-
-    with db.transaction() as session:
-        invoice_id = session.scalar(text("SELECT id FROM invoices WHERE client_id = :id"), {"id": client_id})
-        record_payment(
-            session,
-            client_id=client_id,
-            amount=amount,
-            currency="EUR",
-            provider="manual",
-            provider_id=f"cash-{client_id}",
-            kind="manual",
-            occurred_at=MONDAY,
-            targets=[{"invoice_id": int(invoice_id), "amount": amount}],
-            actor="test",
-            now=MONDAY,
-        )
-
-
-def test_what_was_paid_in_part_between_two_tries_claims_the_remainder(db: Database, settings: Settings) -> None:
-    (client_id,) = due_clients(db, 1)
-    transport = Answering(outbox_of(settings), TemporaryRefusal("later", code=451))
-    send(db, settings, transport=transport)
-    pay(db, client_id, 4_000)
-    later = MONDAY + timedelta(minutes=5)
-    assert send(db, settings, transport=transport, now=later).counts["accepted"] == 1
-    assert value(db, "SELECT amount FROM letters") == 6_000
-    assert b"60.00" in bytes(value(db, "SELECT mime FROM letters"))
-
-
-def test_a_relay_that_cannot_be_used_holds_everything_that_is_due_and_fails_nothing(
-    db: Database, settings: Settings
-) -> None:
-    due_clients(db, 10)
-    transport = Answering(outbox_of(settings), SenderNotReady("relay down"))
-    report = send(db, settings, transport=transport)
-    assert report.counts["accepted"] == 0
-    assert len(transport.tried) == 1, "the others are not even tried"
-    assert {held["reason"] for held in report.held()} == {"sender_not_ready"}
-    assert value(db, "SELECT count(*) FROM reminders WHERE state = 'planned' AND held_reason IS NULL") == 0
-    assert value(db, "SELECT kind FROM notices WHERE resolved_at IS NULL") == "sender.not_ready"
-    assert send(db, settings, transport=transport, now=MONDAY + timedelta(minutes=2)).counts["accepted"] == 10
-    assert value(db, "SELECT count(*) FROM notices WHERE resolved_at IS NULL") == 0
-
-
-def test_a_missing_mailbox_blocks_the_address_and_is_told(db: Database, settings: Settings) -> None:
-    due_clients(db, 1)
-    transport = Answering(outbox_of(settings), PermanentRefusal("550 to RCPT", code=550, bad_address=True))
-    report = send(db, settings, transport=transport)
-    assert report.counts["failed"] == 1
-    assert states(db)["failed"] == 1
-    assert value(db, "SELECT address FROM suppressions WHERE reason = 'bounced'") == "client0@client.example"
-    kinds = {row.kind for row in rows(db, "SELECT kind FROM notices")}
-    assert kinds == {"contact.bounced", "letter.failed"}
-    nudge(db, "A-0", key="again", override_gap=True)
-    assert [held["reason"] for held in send(db, settings, transport=transport).held()] == ["contact_bounced"]
-
-
-def test_another_contact_still_gets_what_the_bounced_one_did_not(db: Database, settings: Settings) -> None:
-    from nudgepay.invoices.actions import add_contact
-
-    (client_id,) = due_clients(db, 1)
-    with db.transaction() as session:
-        add_contact(
-            session, client_id=client_id, name="Bob", email="bob@client.example", role="approver", actor="test"
-        )
-    transport = Answering(outbox_of(settings), PermanentRefusal("550 to RCPT", code=550, bad_address=True))
-    send(db, settings, transport=transport)
-    letters = rows(db, "SELECT to_address, state FROM letters ORDER BY created_at")
-    assert [tuple(row) for row in letters] == [("client0@client.example", "failed"), ("bob@client.example", "accepted")]
-
-
-def test_a_refusal_of_the_text_fails_the_letter_and_blocks_nobody(db: Database, settings: Settings) -> None:
-    due_clients(db, 1)
-    transport = Answering(outbox_of(settings), PermanentRefusal("554 to message", code=554))
-    send(db, settings, transport=transport)
-    assert states(db)["failed"] == 1
-    assert value(db, "SELECT count(*) FROM suppressions") == 0
-
-
-def test_a_letter_in_doubt_is_unknown_told_and_silences_its_client(db: Database, settings: Settings) -> None:
-    client_id = make_client(db)
-    make_invoice(db, client_id, "A-1")
-    make_invoice(db, client_id, "A-2", due_on=date(2026, 3, 5))
-    plan_all(db)
-    transport = Answering(outbox_of(settings), OutcomeUnknown("lost after DATA"))
-    assert send(db, settings, transport=transport).counts["unknown"] == 1
-    assert value(db, "SELECT kind FROM notices") == "letter.unknown"
-    for days in (3, 10, 30):
-        later = MONDAY + timedelta(days=days)
-        plan_all(db, now=later)
-        report = send(db, settings, transport=transport, now=later)
-        assert {held["reason"] for held in report.held()} == {"letter_unknown"}
-    assert len(transport.tried) == 1
-
-
-def test_a_transport_that_breaks_its_word_leaves_doubt_and_never_repeats(db: Database, settings: Settings) -> None:
-    due_clients(db, 2)
-    transport = Answering(outbox_of(settings), ZeroDivisionError("a bug"))
-    report = send(db, settings, transport=transport)
-    assert (report.counts["unknown"], report.counts["accepted"]) == (1, 1)
-    assert send(db, settings, transport=transport).counts.total() == 0
 
 
 def test_the_clock_set_back_an_hour_or_a_zone_changed_repeats_nothing_and_loses_nothing(

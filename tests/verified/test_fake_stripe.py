@@ -49,9 +49,7 @@ def test_a_session_carries_amount_metadata_and_a_url(fake: FakeStripe, gateway: 
     ("currency", "ours", "theirs"),
     [("JPY", 500, 500), ("EUR", 500, 500), ("KWD", 12_340, 12_340), ("ISK", 500, 50_000), ("UGX", 7, 700)],
 )
-def test_amounts_are_stripes_own_at_the_door(
-    gateway: StripeGateway, currency: str, ours: int, theirs: int
-) -> None:
+def test_amounts_are_stripes_own_at_the_door(gateway: StripeGateway, currency: str, ours: int, theirs: int) -> None:
     assert create(gateway, amount=ours, currency=currency)["amount_total"] == theirs
 
 
@@ -104,9 +102,7 @@ def test_a_card_pays_at_once_and_a_debit_later(fake: FakeStripe, gateway: Stripe
     assert gateway.retrieve_checkout_session(debit["id"])["payment_status"] == "paid"
 
 
-def test_metadata_reaches_the_intent_only_because_it_is_sent_for_it(
-    fake: FakeStripe, gateway: StripeGateway
-) -> None:
+def test_metadata_reaches_the_intent_only_because_it_is_sent_for_it(fake: FakeStripe, gateway: StripeGateway) -> None:
     intent = gateway.retrieve_payment_intent(fake.pay(create(gateway)["id"])["payment_intent"])
     assert intent["metadata"] == {"nudgepay_page": "invoice:1"}
     client = stripe.StripeClient(fake.api_key, base_addresses={"api": fake.url})

@@ -48,7 +48,11 @@ class Conversation:
             raise
 
     def carry(self, envelope: Envelope, *, may_begin: Callable[[], bool]) -> Receipt:
-        """One letter: MAIL, RCPT, the last question, DATA, the final word. Raises as MailTransport.deliver does."""
+        """One letter: MAIL, RCPT, the last question, DATA, the final word. Raises as MailTransport.deliver does.
+
+        The question is put twice, before DATA and again before the first byte of the message, so that a process
+        that was frozen in between keeps the letter back.
+        """
         self._client.renew()
         content = on_the_wire(envelope.mime)
         try:
@@ -62,6 +66,9 @@ class Conversation:
             raise not_ready(error) from error
         if code != 354:
             self._refuse(code, reply, "DATA")
+        if not may_begin():
+            self.close()
+            raise TooLate("the last look grew too old after DATA: the message was not begun")
         return self._finish(content)
 
     def is_quiet(self) -> bool:

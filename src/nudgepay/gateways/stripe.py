@@ -43,12 +43,19 @@ class StripeKeyRejected(StripeRefused):
 class StripeGateway:
     """Calls to one Stripe account."""
 
-    def __init__(self, *, api_key: Callable[[], str], base_url: str, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: Callable[[], str],
+        base_url: str,
+        timeout: float = TIMEOUT_SECONDS,
+        calls_per_second: float = CALLS_PER_SECOND,
+    ) -> None:
         """`api_key` is asked for each call, so a rotated key is picked up. `timeout` in seconds."""
         self._api_key = api_key
         self._base_url = base_url.rstrip("/")
         self._timeout = timeout
-        self._pace = Pace(per_second=CALLS_PER_SECOND)
+        self._pace = Pace(per_second=calls_per_second)
         self._http: Any = None
 
     def create_checkout_session(

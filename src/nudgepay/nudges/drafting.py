@@ -79,7 +79,8 @@ def cancel_forsaken(session: Session, client_ids: Sequence[int]) -> None:
         text(
             "UPDATE letters l SET state = 'cancelled', settled_at = clock_timestamp()"
             " WHERE client_id = ANY(:ids) AND state = 'planned' AND NOT EXISTS ("
-            "       SELECT FROM reminders r WHERE r.letter_id = l.id AND r.state IN ('planned', 'claimed', 'sending'))"
+            "       SELECT FROM reminders r"
+            "        WHERE r.letter_id = l.id AND r.state IN ('planned', 'claimed', 'sending'))"
         ),
         {"ids": list(client_ids)},
     )

@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session
 from nudgepay import clock, log, metrics
 from nudgepay.db import Database, DatabaseUnavailable
 from nudgepay.gateways.mail import (
+    MailError,
     MailTransport,
     OutcomeUnknown,
     PermanentRefusal,
+    Receipt,
     SenderNotReady,
     TemporaryRefusal,
     TooLate,
@@ -35,6 +37,7 @@ from nudgepay.nudges.settling import (
 )
 from nudgepay.nudges.terms import Terms
 
+Settlement = Callable[[Session], Outcome]
 Moment = Literal["claimed", "looked", "may_begin", "delivered", "settled"]
 TIMES_TOO_LATE = 3
 """A letter that misses its moment this often in one pass is left alone for a minute."""
@@ -72,41 +75,47 @@ def hand_over(sent: Outgoing, crew: Crew) -> Outcome:
     return outcome
 
 
-def _deliver(sent: Outgoing, crew: Crew) -> Callable[[Session], Outcome]:
+def _deliver(sent: Outgoing, crew: Crew) -> Settlement:
     """Speak to the transport; returns how the outcome is to be written down."""
+    try:
+        receipt = _speak(sent, crew)
+    except MailError as error:
+        metrics.emails.labels(status=type(error).__name__).inc()
+        return _settlement_after(error, sent, crew)
+    except Exception as error:  # the transport broke its word: nobody knows, and a bug is never a lost letter
+        logger.exception("letter.transport_broke", letter_id=str(sent.letter_id))
+        metrics.emails.labels(status="broken").inc()
+        return partial(settle_unknown, sent=sent, reply=error_text(error))
+    metrics.emails.labels(status="accepted").inc()
+    crew.watch("delivered")
+    return partial(settle_accepted, sent=sent, reply=receipt.reply, now=crew.now)
 
+
+def _speak(sent: Outgoing, crew: Crew) -> Receipt:
     def may_begin() -> bool:
         crew.watch("may_begin")
         at = clock.monotonic()
         return at - sent.looked <= crew.terms.longest_look_seconds and at < sent.lease_ends
 
-    try:
-        if crew.not_ready is not None:
-            raise crew.not_ready
-        receipt = crew.transport.deliver(sent.envelope, may_begin=may_begin)
-    except TemporaryRefusal as error:
-        crew.report.hush([Silence(*line, "sender_not_ready") for line in sent.lines])
-        return _answered("refused", partial(settle_refused_for_now, sent=sent, refusal=error, now=crew.now))
-    except PermanentRefusal as error:
-        return _answered("refused", partial(settle_refused, sent=sent, refusal=error, now=crew.now))
-    except TooLate:
-        return _answered("too_late", partial(settle_put_back, sent=sent, back=_after_too_late(sent, crew)))
-    except SenderNotReady as error:
+    if crew.not_ready is not None:
+        raise crew.not_ready
+    return crew.transport.deliver(sent.envelope, may_begin=may_begin)
+
+
+def _settlement_after(error: MailError, sent: Outgoing, crew: Crew) -> Settlement:
+    if isinstance(error, OutcomeUnknown):
+        return partial(settle_unknown, sent=sent, reply=error.reply or str(error))
+    if isinstance(error, PermanentRefusal):
+        return partial(settle_refused, sent=sent, refusal=error, now=crew.now)
+    if isinstance(error, TooLate):
+        return partial(settle_put_back, sent=sent, back=_after_too_late(sent, crew))
+    crew.report.hush([Silence(*line, "sender_not_ready") for line in sent.lines])
+    if isinstance(error, TemporaryRefusal):
+        return partial(settle_refused_for_now, sent=sent, refusal=error, now=crew.now)
+    if isinstance(error, SenderNotReady):
         crew.not_ready = error
-        crew.report.hush([Silence(*line, "sender_not_ready") for line in sent.lines])
-        return _answered("not_ready", partial(settle_put_back, sent=sent, back=after_not_ready(error, crew.now)))
-    except OutcomeUnknown as error:
-        return _answered("unknown", partial(settle_unknown, sent=sent, reply=error.reply or str(error)))
-    except Exception as error:  # the transport broke its word: nobody knows, and a bug is never a lost letter
-        logger.exception("letter.transport_broke", letter_id=str(sent.letter_id))
-        return _answered("unknown", partial(settle_unknown, sent=sent, reply=error_text(error)))
-    crew.watch("delivered")
-    return _answered("accepted", partial(settle_accepted, sent=sent, reply=receipt.reply, now=crew.now))
-
-
-def _answered(status: str, settle: Callable[[Session], Outcome]) -> Callable[[Session], Outcome]:
-    metrics.emails.labels(status=status).inc()
-    return settle
+        return partial(settle_put_back, sent=sent, back=after_not_ready(error, crew.now))
+    return partial(settle_unknown, sent=sent, reply=str(error))
 
 
 def _after_too_late(sent: Outgoing, crew: Crew) -> PutBack:
@@ -123,7 +132,7 @@ def after_not_ready(error: SenderNotReady, now: datetime) -> PutBack:
     return PutBack(look_at=now + wait, held_reason="sender_not_ready", error=str(error), reply=error.reply or None)
 
 
-def _surely(db: Database, settle: Callable[[Session], Outcome]) -> Outcome:
+def _surely(db: Database, settle: Settlement) -> Outcome:
     """Write it down, and insist for some seconds: unwritten, it would be in doubt when its lease ends."""
     for pause in SETTLING_PAUSES:
         try:

@@ -13,6 +13,7 @@ from nudgepay.db import Database
 from nudgepay.errors import Busy
 from nudgepay.gateways.mail import AcceptanceSource, MailTransport
 from nudgepay.nudges.claiming import expire_leases
+from nudgepay.nudges.handing import Moment
 from nudgepay.nudges.models import Run
 from nudgepay.nudges.planning import run_planning
 from nudgepay.nudges.reconcile import run_reconcile
@@ -64,6 +65,7 @@ def run_pass(
     wait_seconds: float = 0,
     plan_only: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
+    watch: Callable[[Moment], None] = lambda _: None,
 ) -> PassReport:
     """Plan what came due at `now` (UTC) and send it.
 
@@ -84,7 +86,13 @@ def run_pass(
             report.planned = run_planning(db, now=now, calendar=terms.calendar).planned
             if not plan_only:
                 report.sending = run_sending(
-                    db, transport=transport, terms=terms, now=now, run_id=run.id, should_stop=should_stop
+                    db,
+                    transport=transport,
+                    terms=terms,
+                    now=now,
+                    run_id=run.id,
+                    should_stop=should_stop,
+                    watch=watch,
                 )
         finally:
             with db.transaction() as session:

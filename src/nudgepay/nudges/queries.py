@@ -3,6 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
@@ -60,6 +61,15 @@ def load_rules(session: Session, settings: Settings, *, sender_ready: bool = Tru
         sending_paused=is_paused(session),
         sender_ready=sender_ready,
         balance_stale=is_balance_stale(session),
+    )
+
+
+def rules_now(session: Session, rules: Rules) -> Rules:
+    """The rules with what holds everybody at this moment: the big switch, and money that waits to be booked."""
+    return replace(
+        rules,
+        sending_paused=rules.sending_paused or is_paused(session),
+        balance_stale=rules.balance_stale or is_balance_stale(session),
     )
 
 

@@ -82,6 +82,9 @@ class Session(threading.Thread):
             self._say(220, f"{self._manners.hostname} ESMTP")
             while True:
                 self._obey(self._line().decode("ascii", "replace").rstrip("\r\n"))
+        except TimeoutError:
+            with suppress(OSError):
+                self._say(421, "4.4.2 silent for too long")
         except (HungUp, OSError):
             return
         finally:

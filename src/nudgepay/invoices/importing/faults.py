@@ -1,0 +1,27 @@
+"""What is wrong in a file, where, and what to do."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """One fault. `line` counts the header as 1; `column` is the file's own name for it, empty for a whole line."""
+
+    line: int
+    column: str
+    code: str
+    message: str
+
+    def document(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+class Unreadable(Exception):
+    """The file cannot be read any further; everything before it was read."""
+
+    def __init__(self, fault: RowFault) -> None:
+        """Carries the fault."""
+        super().__init__(fault.message)
+        self.fault = fault

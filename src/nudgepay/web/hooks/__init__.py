@@ -1,0 +1,1 @@
+"""Inbound calls from machines: stored or refused at once, applied later."""

@@ -1,0 +1,87 @@
+"""Workers to be killed: a parent that has everything imported forks one for each line it is told.
+
+`python nursery.py` reads lines of JSON (the arguments of `work`) and answers each with the worker's pid.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nudgepay import log
+from nudgepay.config import Settings
+from nudgepay.db import Database
+from nudgepay.gateways.fakes.smtp_sink import SinkReceipts
+from nudgepay.gateways.smtp import SmtpTransport
+from nudgepay.gateways.smtp_client import Relay
+from nudgepay.nudges.passes import run_pass
+from nudgepay.nudges.terms import terms_of
+
+
+def work(
+    *,
+    url: str,
+    port: int,
+    journal: str,
+    lease: float,
+    now: str,
+    freeze_at: str | None = None,
+    passes: int | None = None,
+) -> None:
+    """Run passes until killed. `freeze_at`: stop this process (SIGSTOP) at that moment of its first letter."""
+    settings = Settings.load({"ENVIRONMENT": "test", "SENDING_LEASE_SECONDS": str(lease), "BASE_URL": "http://x"})
+    db = Database(url, application="worker")
+    relay = Relay("127.0.0.1", port, "none", "atelier.example", step_timeout=1, total=3)
+    transport = SmtpTransport(relay, pool_size=2)
+    frozen: list[int] = []
+
+    def watch(moment: str) -> None:
+        if moment == freeze_at and not frozen:
+            frozen.append(1)
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    done = 0
+    while passes is None or done < passes:
+        report = run_pass(
+            db,
+            transport=transport,
+            receipts=SinkReceipts(Path(journal)),
+            terms=terms_of(settings),
+            environment="test",
+            now=datetime.fromisoformat(now),
+            actor="test",
+            watch=watch,
+        )
+        done += 1
+        counts = dict(report.sending.counts)
+        if counts:
+            print(json.dumps({"pid": os.getpid(), **counts}), file=sys.stderr, flush=True)
+        threading.Event().wait(0.05)
+    transport.close()
+    db.close()
+
+
+def _fork(arguments: dict[str, Any]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work(**arguments)
+        finally:
+            os._exit(0)
+    return pid
+
+
+def main() -> None:
+    """Fork until the input ends."""
+    log.configure("WARNING")
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        print(_fork(json.loads(line)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
