@@ -76,7 +76,7 @@ UPDATE reminders r
    SET state = 'skipped', reason = said.reason, held_reason = NULL, held_until = NULL, error = NULL,
        lease_until = NULL, letter_id = NULL, updated_at = now()
   FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[])) AS said (id, reason)
- WHERE r.id = said.id
+ WHERE r.id = said.id AND r.state IN ('planned', 'claimed', 'skipped')
 """
 
 _HOLD = """
@@ -85,7 +85,7 @@ UPDATE reminders r
        error = said.error, lease_until = NULL, updated_at = now()
   FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[]), CAST(:untils AS timestamptz[]),
               CAST(:looks AS timestamptz[]), CAST(:errors AS text[])) AS said (id, reason, until, look, error)
- WHERE r.id = said.id
+ WHERE r.id = said.id AND r.state IN ('planned', 'claimed', 'skipped')
 """
 
 
