@@ -122,10 +122,14 @@ def test_of_two_nudges_by_hand_before_either_went_one_goes() -> None:
     assert [(item.reminder_id, item.reason or item.action) for item in answer.due] == [(2, "send"), (1, "superseded")]
 
 
-def test_a_due_step_goes_with_the_nudge_by_hand_and_its_invoice_is_claimed_once() -> None:
+@pytest.mark.parametrize("gap_days", [0, 2])
+def test_a_due_step_waits_for_the_gap_after_the_nudge_by_hand_that_goes_now(gap_days: int) -> None:
     nudge = row("manual", "planned", version=0, nudge_key="a")
-    (letter,) = ask(client(invoice(reminders=(nudge,)))).letters
-    assert [(item.step, item.amount) for item in letter.decisions] == [("manual", 10_000), ("+3", 10_000)]
+    answer = ask(client(invoice(reminders=(nudge,))), "2026-03-10T09:00", contact_gap_days=gap_days)
+    assert outcome(answer) == {"manual": "send", "T-3": "superseded", "DUE": "contact_gap"}
+    assert answer.due[-1].until == at(f"2026-03-{10 + max(1, gap_days)}T08:00")
+    (letter,) = answer.letters
+    assert [(item.step, item.amount) for item in letter.decisions] == [("manual", 10_000)]
 
 
 @pytest.mark.parametrize(

@@ -116,15 +116,10 @@ def _sending_paused(case: Situation) -> Hold | None:
 
 
 def _contact_gap(case: Situation) -> Hold | None:
-    """Over all invoices, in whole days of the reader: after Monday with a gap of 2, Wednesday's opening."""
     last = case.recipient.last_contact_at if case.recipient else None
     if last is None or case.gap_overridden or case.rules.contact_gap_days == 0:
         return None
-    zone_name = _reader_zone(case)
-    free_day = local_day(last, zone_name) + case.rules.contact_gap_days * ONE_DAY
-    if local_day(case.now, zone_name) >= free_day:
-        return None
-    return Hold("contact_gap", case.calendar.opening(free_day, case.client.country, zone_name))
+    return gap_after(case, last) if local_day(case.now, _reader_zone(case)) < _free_day(case, last) else None
 
 
 def _outside_window(case: Situation) -> Hold | None:
@@ -174,6 +169,16 @@ def choose_recipient(client: ClientFacts) -> tuple[ContactFacts | None, Hold | N
         if contact.blocked is None:
             return contact, None
     return None, Hold((ranked[0].blocked if ranked else None) or "no_recipient")
+
+
+def gap_after(case: Situation, last: datetime) -> Hold:
+    """The contact gap over all invoices in whole days of the reader: after Monday with a gap of 2, Wednesday's
+    opening; at least until the next day."""
+    return Hold("contact_gap", case.calendar.opening(_free_day(case, last), case.client.country, _reader_zone(case)))
+
+
+def _free_day(case: Situation, last: datetime) -> date:
+    return local_day(last, _reader_zone(case)) + max(1, case.rules.contact_gap_days) * ONE_DAY
 
 
 def _reader_zone(case: Situation) -> str:

@@ -22,7 +22,7 @@ from nudgepay.nudges.facts import (
     ReminderFacts,
     Rules,
 )
-from nudgepay.nudges.holds import Hold, Situation, choose_recipient, first_hold
+from nudgepay.nudges.holds import Hold, Situation, choose_recipient, first_hold, gap_after
 from nudgepay.nudges.reasons import REVERSIBLE, FinalReason, HeldReason
 from nudgepay.nudges.sequence import Sequence, sequence, why_passed, why_settled
 from nudgepay.nudges.timeline import DueStep, timeline
@@ -57,10 +57,18 @@ def timeline_of(client: ClientFacts, invoice: InvoiceFacts, calendar: WorkCalend
 
 
 def _decide(case: Situation, place: Sequence) -> Iterator[Decision]:
-    """One decision for every open reminder and for every due step that has no row yet."""
-    yield from _manual(case)
+    """One decision for every open reminder and for every due step that has no row yet.
+
+    A letter says one thing about an invoice: what a person orders goes, its due step waits for the contact gap.
+    """
+    nudges = list(_manual(case))
+    yield from nudges
+    goes_by_hand = any(decision.action == "send" for decision in nudges)
     for occurrence in _occurrences(case, place):
-        yield _scheduled(case, occurrence, place)
+        decision = _scheduled(case, occurrence, place)
+        if goes_by_hand and decision.action == "send":
+            decision = _decision(occurrence, "hold", hold=gap_after(case, case.now))
+        yield decision
 
 
 @dataclass(frozen=True, slots=True)
