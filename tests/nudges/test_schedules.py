@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import text
 from typer.testing import CliRunner
 
@@ -187,9 +188,10 @@ def test_a_schedule_that_cannot_be_is_refused_with_its_cure(document: str, compl
 def log_as_before() -> Iterator[None]:
     """The command line points the log at its own standard error."""
     root = logging.getLogger()
-    before = root.handlers[:]
+    handlers, structure = root.handlers[:], structlog.get_config()
     yield
-    root.handlers[:] = before
+    root.handlers[:] = handlers
+    structlog.configure(**structure)
 
 
 @pytest.mark.usefixtures("log_as_before")

@@ -1,4 +1,4 @@
-"""The locks of a look, always in the same order: client, then its open invoices, then its reminders."""
+"""The locks of a look, always in the same order: client, then its reminders, then its open invoices."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -26,11 +26,11 @@ def lock_claims(session: Session, claims: Sequence[Claim]) -> Locked:
     query = "SELECT id FROM clients WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"
     free = set(session.scalars(text(f"{query} {skip}"), ids))
     locked = {"ids": list(free)}
-    session.execute(text(_INVOICES), locked)
     fences: dict[int, dict[int, int]] = defaultdict(dict)
     for reminder_id, client_id, state, fence in session.execute(text(_REMINDERS), locked):
         if state == "claimed":
             fences[client_id][reminder_id] = fence
+    session.execute(text(_INVOICES), locked)
     live = [claim for claim in claims if claim.client_id in free and _is_ours(claim, fences[claim.client_id])]
     busy = tuple(claim for claim in claims if claim.client_id not in free)
     return Locked(tuple(live), busy, len(claims) - len(live) - len(busy))

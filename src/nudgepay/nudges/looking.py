@@ -6,7 +6,7 @@ letters that may go are recorded as `sending`, with their exact text, and leave 
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -22,10 +22,9 @@ from nudgepay.nudges.drafting import Answer, cancel_forsaken, draft_letters, loa
 from nudgepay.nudges.facts import ClientFacts, Plan
 from nudgepay.nudges.locking import lock_claims
 from nudgepay.nudges.plan import plan
-from nudgepay.nudges.queries import load_clients
+from nudgepay.nudges.queries import load_clients, rules_now
 from nudgepay.nudges.recording import Silence, Written, record_letters, record_silences
 from nudgepay.nudges.setting_aside import silences_of, tell_poisoned
-from nudgepay.nudges.switch import is_paused
 from nudgepay.nudges.terms import Terms
 
 
@@ -99,7 +98,7 @@ def look(
 def _ask_the_engine(
     session: Session, claims: Sequence[Claim], result: Look, *, terms: Terms, now: datetime
 ) -> list[Answer]:
-    rules = replace(terms.rules, sending_paused=terms.rules.sending_paused or is_paused(session))
+    rules = rules_now(session, terms.rules)
     clients = load_clients(session, [claim.client_id for claim in claims], now=now)
     answers = []
     for claim in claims:

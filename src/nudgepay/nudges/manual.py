@@ -18,8 +18,7 @@ from nudgepay.nudges.facts import MANUAL, ClientFacts, Decision, ReminderFacts
 from nudgepay.nudges.models import Reminder
 from nudgepay.nudges.plan import plan
 from nudgepay.nudges.previewing import write_preview
-from nudgepay.nudges.queries import load_clients
-from nudgepay.nudges.switch import is_paused
+from nudgepay.nudges.queries import load_clients, rules_now
 from nudgepay.nudges.terms import Terms
 
 PREVIEW_KEY = "preview"
@@ -97,7 +96,7 @@ def preview_nudge(
     """
     client = load_clients(session, [invoice.client_id], now=now)[invoice.client_id]
     asked = _with_nudge(client, invoice.id, override_gap, now)
-    rules = replace(terms.rules, sending_paused=is_paused(session))
+    rules = rules_now(session, terms.rules)
     answer = plan(asked, rules=rules, calendar=terms.calendar, now=now)
     decision = next(
         (

@@ -3,6 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
@@ -35,10 +36,10 @@ BLOCKS: dict[str, HeldReason] = {
 STALE_EVENTS = """
 SELECT EXISTS (
   SELECT FROM stripe_events
-   WHERE handled_at IS NULL AND attempts < 8 AND received_at < clock_timestamp() - interval '15 minutes')
+   WHERE handled_at IS NULL AND received_at < clock_timestamp() - interval '15 minutes')
 """
-"""A provider's word that nobody has heard for a quarter of an hour may be a payment; one that is parked for a
-person after its last attempt has its own notice."""
+"""A provider's word that waits for a quarter of an hour may be a payment. One that is parked for a person after
+its last attempt counts as handled, and has its own notice."""
 
 
 class _Answers(NamedTuple):
@@ -60,6 +61,15 @@ def load_rules(session: Session, settings: Settings, *, sender_ready: bool = Tru
         sending_paused=is_paused(session),
         sender_ready=sender_ready,
         balance_stale=is_balance_stale(session),
+    )
+
+
+def rules_now(session: Session, rules: Rules) -> Rules:
+    """The rules with what holds everybody at this moment: the big switch, and money that waits to be booked."""
+    return replace(
+        rules,
+        sending_paused=rules.sending_paused or is_paused(session),
+        balance_stale=rules.balance_stale or is_balance_stale(session),
     )
 
 

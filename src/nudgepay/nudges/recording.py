@@ -15,6 +15,8 @@ from nudgepay.nudges.reasons import FinalReason, HeldReason
 
 LOOK_AGAIN = timedelta(days=1)
 """A hold that no clock ends is looked at daily, and at once when a fact changes."""
+LOOK_SOON: dict[str, timedelta] = {"balance_stale": timedelta(minutes=10)}
+"""Holds of the whole installation that end without a fact of their own client."""
 SOONEST_LOOK = timedelta(minutes=1)
 
 
@@ -59,10 +61,14 @@ def record_silences(session: Session, silences: Sequence[Silence], *, now: datet
                 "ids": [one.reminder_id for one in held],
                 "reasons": [one.reason for one in held],
                 "untils": [one.until for one in held],
-                "looks": [max(one.until or now + LOOK_AGAIN, now + SOONEST_LOOK) for one in held],
+                "looks": [_next_look(one, now) for one in held],
                 "errors": [one.error for one in held],
             },
         )
+
+
+def _next_look(held: Silence, now: datetime) -> datetime:
+    return max(held.until or now + LOOK_SOON.get(held.reason, LOOK_AGAIN), now + SOONEST_LOOK)
 
 
 _SKIP = """
@@ -70,16 +76,16 @@ UPDATE reminders r
    SET state = 'skipped', reason = said.reason, held_reason = NULL, held_until = NULL, error = NULL,
        lease_until = NULL, letter_id = NULL, updated_at = now()
   FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[])) AS said (id, reason)
- WHERE r.id = said.id
+ WHERE r.id = said.id AND r.state IN ('planned', 'claimed', 'skipped')
 """
 
 _HOLD = """
 UPDATE reminders r
-   SET state = 'planned', held_reason = said.reason, held_until = said.until, look_at = said.look,
+   SET state = 'planned', reason = NULL, held_reason = said.reason, held_until = said.until, look_at = said.look,
        error = said.error, lease_until = NULL, updated_at = now()
   FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[]), CAST(:untils AS timestamptz[]),
               CAST(:looks AS timestamptz[]), CAST(:errors AS text[])) AS said (id, reason, until, look, error)
- WHERE r.id = said.id
+ WHERE r.id = said.id AND r.state IN ('planned', 'claimed', 'skipped')
 """
 
 
@@ -144,10 +150,11 @@ RETURNING id, fence
 
 _LEAVING = """
 UPDATE reminders r
-   SET state = 'sending', letter_id = going.letter_id, held_reason = NULL, held_until = NULL, error = NULL,
+   SET state = 'sending', letter_id = going.letter_id, reason = NULL, held_reason = NULL, held_until = NULL,
+       error = NULL,
        lease_until = clock_timestamp() + make_interval(secs => :lease), updated_at = now()
   FROM unnest(CAST(:ids AS bigint[]), CAST(:letters AS uuid[])) AS going (id, letter_id)
- WHERE r.id = going.id
+ WHERE r.id = going.id AND r.state IN ('planned', 'claimed', 'skipped')
 """
 
 

@@ -1,7 +1,6 @@
 """What a pass would do, without any of it: no row is written and nothing leaves."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +9,7 @@ from sqlalchemy.orm import Session
 
 from nudgepay.nudges.facts import ClientFacts
 from nudgepay.nudges.plan import plan
-from nudgepay.nudges.queries import load_clients
-from nudgepay.nudges.switch import is_paused
+from nudgepay.nudges.queries import load_clients, rules_now
 from nudgepay.nudges.terms import Terms
 
 AT_ONCE = 500
@@ -19,7 +17,7 @@ AT_ONCE = 500
 
 def rehearse_pass(session: Session, *, terms: Terms, now: datetime) -> dict[str, Any]:
     """The document of `nudge run --dry-run`: the same shape as a real pass, with nobody written to."""
-    rules = replace(terms.rules, sending_paused=is_paused(session))
+    rules = rules_now(session, terms.rules)
     document: dict[str, Any] = {"run_id": None, "now": now.isoformat(), "planned": 0, "letters": 0, "reminders": 0}
     document |= {"accepted": 0, "failed": 0, "unknown": 0, "held": [], "skipped": []}
     for client in _concerned(session, now=now):

@@ -13,7 +13,7 @@ from nudgepay.invoices.queries import lock_client
 from nudgepay.nudges.facts import ClientFacts
 from nudgepay.nudges.plan import plan
 from nudgepay.nudges.previewing import write_preview
-from nudgepay.nudges.queries import load_clients
+from nudgepay.nudges.queries import load_clients, rules_now
 from nudgepay.nudges.terms import Terms
 
 
@@ -82,7 +82,7 @@ def _letter(
             for invoice in client.invoices
         ),
     )
-    answer = plan(approved, rules=terms.rules, calendar=terms.calendar, now=now)
+    answer = plan(approved, rules=rules_now(session, terms.rules), calendar=terms.calendar, now=now)
     for letter in answer.letters:
         if any(decision.reminder_id == reminder_id for decision in letter.decisions):
             written = write_preview(session, approved, letter, terms=terms, now=now)
