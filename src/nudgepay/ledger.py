@@ -104,3 +104,16 @@ def execution(db: Database, *, kind: str, name: str, actor: str) -> Iterator[dic
             metrics.automation_job_seconds.labels(job=name).observe(clock.monotonic() - started)
             if outcome == "done":
                 metrics.automation_last_success.labels(job=name).set(clock.now().timestamp())
+
+
+def flag_abandoned(session: Session) -> int:
+    """Close runs that began more than an hour ago and never ended, and tell of each; returns how many."""
+    rows = session.execute(
+        update(LedgerEntry)
+        .where(LedgerEntry.ended_at.is_(None), LedgerEntry.started_at < func.now() - text("interval '1 hour'"))
+        .values(ended_at=func.now(), outcome="abandoned")
+        .returning(LedgerEntry.id, LedgerEntry.name)
+    ).all()
+    for entry_id, name in rows:
+        notice(session, "job.abandoned", f"job.abandoned:{entry_id}", {"job": name})
+    return len(rows)

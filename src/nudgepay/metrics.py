@@ -28,13 +28,6 @@ webhook_events = Counter(
     ["provider", "outcome"],
     registry=REGISTRY,
 )
-webhook_backlog_age = Gauge(
-    "nudgepay_webhook_backlog_age_seconds", "Age of the oldest unhandled event", registry=REGISTRY
-)
-queue_depth = Gauge("nudgepay_queue_depth", "Rows waiting, by queue", ["queue"], registry=REGISTRY)
-queue_oldest_age = Gauge(
-    "nudgepay_queue_oldest_age_seconds", "Age of the oldest waiting row", ["queue"], registry=REGISTRY
-)
 automation_jobs = Counter(
     "nudgepay_automation_jobs_total", "Runs of scheduled jobs", ["job", "status"], registry=REGISTRY
 )

@@ -15,6 +15,7 @@ from nudgepay.cli import (
     nudge,
     payments,
     plan,
+    processes,
     schedules,
     schema,
     sending,
@@ -28,7 +29,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Gets small businesses paid, and falls silent the moment there is nothing left to claim.",
 )
+app.command("up")(processes.up)
+app.command("serve")(processes.serve)
+app.command("worker")(processes.worker)
+app.command("notices")(processes.notices)
 app.command("migrate")(schema.migrate)
+app.add_typer(processes.jobs, name="jobs")
 app.command("plan")(plan.plan)
 app.command("import")(importing.import_file)
 app.add_typer(config.app, name="config")

@@ -11,7 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from nudgepay.config import Settings
-from nudgepay.nudges.calendars import WorkCalendar, add_business_days, next_working_day
+from nudgepay.nudges.calendars import WorkCalendar
 from nudgepay.nudges.facts import (
     ClientFacts,
     ContactFacts,
@@ -20,6 +20,7 @@ from nudgepay.nudges.facts import (
     Rules,
     Schedule,
 )
+from nudgepay.nudges.promises import last_silent_day
 from nudgepay.nudges.reasons import HeldReason
 from nudgepay.nudges.schedules import DEFAULT, current_schedules
 from nudgepay.nudges.switch import is_paused
@@ -263,7 +264,7 @@ def _invoice_facts(
         paused_until=row.paused_until,
         amnesty=row.amnesty_at is not None,
         autopay_failed=row.autopay_failed_at is not None,
-        promised_until=promise and _last_silent_day(promise, row.country),
+        promised_until=promise and last_silent_day(*promise, row.country),
         disputed=row.amount_remaining if disputed is None else disputed,
         claimed_paid_until=answers.claimed.get(row.id),
         in_payment=row.money_state == "in_payment",
@@ -271,9 +272,3 @@ def _invoice_facts(
         credited=row.amount_remaining <= 0 and row.id in answers.credit_only,
         currency_mismatch=row.id in answers.mismatched,
     )
-
-
-def _last_silent_day(promise: tuple[date, int], country: str) -> date:
-    """The promised day (or the working day after it) plus the grace in working days."""
-    promised_on, grace_days = promise
-    return add_business_days(next_working_day(promised_on, country), grace_days, country)

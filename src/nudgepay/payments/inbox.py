@@ -61,3 +61,9 @@ def store(session: Session, event: IncomingEvent) -> bool:
     query = text(STORE.replace("(%s, %s, %s)", "(:event_id, :type, :payload)") + " RETURNING event_id")
     values = {"event_id": event.event_id, "type": event.type, "payload": event.payload}
     return session.execute(query, values).first() is not None
+
+
+def is_waiting(session: Session) -> bool:
+    """True when an event waits to be applied now."""
+    query = "SELECT 1 FROM stripe_events WHERE handled_at IS NULL AND next_try_at <= clock_timestamp() LIMIT 1"
+    return session.execute(text(query)).first() is not None

@@ -12,6 +12,7 @@ from nudgepay.payments.ingest import EventWriter
 from nudgepay.payments.signatures import accepted_secrets
 from nudgepay.runtime import Runtime
 from nudgepay.web import probes
+from nudgepay.web.hooks import cron
 from nudgepay.web.hooks.stripe import stripe_webhook
 
 
@@ -31,4 +32,5 @@ def create_app(runtime: Runtime) -> FastAPI:
     webhook = stripe_webhook(writer, lambda: accepted_secrets(runtime.settings.secret("stripe_webhook_secret")))
     app.router.routes.append(Route("/webhooks/stripe", webhook, methods=["POST"]))
     app.include_router(probes.router)
+    app.include_router(cron.router)
     return app

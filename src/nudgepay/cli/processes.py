@@ -1,0 +1,115 @@
+"""`nudgepay serve`, `worker`, `up`, `jobs`, `notices`: what runs."""
+
+from typing import Annotated
+
+import typer
+
+from nudgepay.cli.context import actor, open_runtime, print_json, say
+from nudgepay.cli.tables import print_table
+
+jobs = typer.Typer(no_args_is_help=True, help="The automation schedule.")
+Port = Annotated[int, typer.Option(help="Port of the pages.")]
+Host = Annotated[str, typer.Option(help="Address to listen on; put a TLS proxy before any other than loopback.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+def serve(port: Port = 8000, host: Host = "127.0.0.1") -> None:
+    """The web process; any number of them share one database."""
+    from nudgepay.automation.listener import listen_for_scrapes
+    from nudgepay.web.serving import serve as run
+
+    with open_runtime() as runtime:
+        stop = listen_for_scrapes(runtime, port=runtime.settings.metrics_port)
+        say(f"Pages on http://{host}:{port}")
+        run(runtime, host=host, port=port)
+        stop()
+
+
+def worker() -> None:
+    """A worker; any number of them, on any number of machines, share one database."""
+    from nudgepay.automation.listener import listen_for_scrapes
+    from nudgepay.automation.worker import run_worker
+    from nudgepay.nudges.switch import ensure_switch
+
+    with open_runtime() as runtime:
+        with runtime.db.transaction() as session:
+            switch = ensure_switch(session, environment=runtime.settings.environment, actor=actor())
+        if switch.paused_at is not None:
+            say(f"Sending is paused: {switch.reason}")
+        stop = listen_for_scrapes(runtime, port=runtime.settings.metrics_port)
+        say("Worker started; Ctrl-C ends it.")
+        run_worker(runtime)
+        stop()
+
+
+def up(port: Port = 8000, host: Host = "127.0.0.1") -> None:
+    """Web and worker in one go; without DATABASE_URL with an own database, for development."""
+    from nudgepay.cli.supervising import supervise
+
+    with open_runtime() as runtime:
+        if runtime.server is not None:
+            say("Development: this database belongs to this machine alone.")
+        supervise(runtime, host=host, port=port)
+
+
+@jobs.command("list")
+def list_jobs(as_json: Json = False) -> None:
+    """Every job, when it runs, and how it last went."""
+    from sqlalchemy import text
+
+    from nudgepay.automation.schedule import SCHEDULE
+
+    query = text(
+        "SELECT DISTINCT ON (name) name, started_at, ended_at, outcome FROM ledger_entries WHERE kind = 'job'"
+        " ORDER BY name, started_at DESC"
+    )
+    with open_runtime() as runtime, runtime.db.transaction() as session:
+        last = {row.name: row for row in session.execute(query)}
+    rows = [
+        {
+            "job": job.name,
+            "cron": job.cron,
+            "purpose": job.purpose,
+            "last_started_at": last[job.name].started_at if job.name in last else None,
+            "last_outcome": (last[job.name].outcome or "running") if job.name in last else "never ran",
+        }
+        for job in SCHEDULE
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    cells = [(row["job"], row["cron"], row["last_outcome"], row["last_started_at"], row["purpose"]) for row in rows]
+    print_table("Jobs", ["job", "cron (UTC)", "last", "at", "what for"], cells, empty="")
+
+
+@jobs.command("run")
+def run_one(name: Annotated[str, typer.Argument(help="A job of `jobs list`.")], as_json: Json = False) -> None:
+    """Run one job now, in this process."""
+    from nudgepay import clock
+    from nudgepay.automation.context import JobContext
+    from nudgepay.automation.runner import run_job
+    from nudgepay.automation.schedule import job_named
+
+    job = job_named(name)
+    with open_runtime() as runtime:
+        figures = run_job(job, JobContext(runtime, clock.now(), actor()))
+    if as_json:
+        print_json({"job": name, "figures": figures})
+    else:
+        print_table(name, ["what", "count>"], list(figures.items()), empty="Nothing to do.")
+
+
+def notices(as_json: Json = False) -> None:
+    """What people must know or do, oldest first."""
+    from nudgepay.ledger import open_notices
+
+    with open_runtime() as runtime, runtime.db.transaction() as session:
+        rows = [
+            {"id": one.id, "kind": one.kind, "since": one.created_at, "details": one.details}
+            for one in open_notices(session)
+        ]
+    if as_json:
+        print_json(rows)
+        return
+    cells = [list(row.values()) for row in rows]
+    print_table("Notices", ["id>", "what", "since", "details"], cells, empty="Nothing needs a person.")

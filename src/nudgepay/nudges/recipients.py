@@ -1,0 +1,50 @@
+""" "I am not the right person": the contact is written to no more, and the owner finds out who is."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from nudgepay import audit, ledger
+from nudgepay.errors import NotFound
+from nudgepay.invoices.actions import wake
+from nudgepay.invoices.models import Contact
+from nudgepay.invoices.queries import lock_client
+
+
+def mark_wrong_person(session: Session, *, contact_id: int, now: datetime, actor: str, source: str) -> Contact:
+    """Note that letters reach the wrong person; a second time changes nothing. Raises NotFound."""
+    contact = _locked(session, contact_id)
+    if contact.wrong_person_at is not None:
+        return contact
+    contact.wrong_person_at = now
+    details = {"contact_id": contact_id, "client_id": contact.client_id}
+    ledger.notice(session, "contact.wrong_person", _notice_key(contact_id), details)
+    audit.record(session, actor=actor, action="contact.wrong_person", subject=f"contacts:{contact_id}", origin=source)
+    wake(session, now=now, client_id=contact.client_id)
+    return contact
+
+
+def confirm_person(session: Session, *, contact_id: int, now: datetime, actor: str) -> Contact:
+    """A person of ours says that the contact is right after all. Raises NotFound."""
+    contact = _locked(session, contact_id)
+    if contact.wrong_person_at is None:
+        return contact
+    before = {"wrong_person_at": contact.wrong_person_at.isoformat()}
+    contact.wrong_person_at = None
+    ledger.resolve_notice(session, _notice_key(contact_id), actor=actor)
+    audit.record(session, actor=actor, action="contact.confirm", subject=f"contacts:{contact_id}", before=before)
+    wake(session, now=now, client_id=contact.client_id)
+    return contact
+
+
+def _locked(session: Session, contact_id: int) -> Contact:
+    contact = session.get(Contact, contact_id)
+    if contact is None:
+        raise NotFound(f"there is no contact {contact_id}")
+    lock_client(session, contact.client_id)
+    session.refresh(contact)
+    return contact
+
+
+def _notice_key(contact_id: int) -> str:
+    return f"contact.wrong_person:{contact_id}"
