@@ -120,9 +120,8 @@ def test_a_stream_with_copies_and_bad_signatures_ends_in_exactly_the_good_events
         unexpected += status != (200 if honest else 400)
     kept = stored(runtime)
     lost = len(set(good) - {event_id.removeprefix("evt_") for event_id in kept})
-    print(
-        f"stream: n={len(sendings)} lost={lost} duplicate={len(kept) - len(set(kept))} unexpected={unexpected} seed={seed}"
-    )
+    duplicate = len(kept) - len(set(kept))
+    print(f"stream: n={len(sendings)} lost={lost} duplicate={duplicate} unexpected={unexpected} seed={seed}")
     assert (lost, unexpected, len(kept)) == (0, 0, 300)
 
 
