@@ -32,7 +32,9 @@ def start_worker(settings: Settings, home: Path) -> subprocess.Popen[bytes]:
         "FROM_EMAIL": "billing@atelier.example",
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    return subprocess.Popen([sys.executable, "-m", "nudgepay.cli", "worker"], env=environment, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [sys.executable, "-m", "nudgepay.cli", "worker"], env=environment, stderr=subprocess.DEVNULL
+    )
 
 
 def wait_for(db: Database, query: str, *, seconds: float = 60) -> bool:

@@ -20,6 +20,7 @@ from nudgepay.cli import (
     schema,
     sending,
 )
+from nudgepay.cli.demo.command import demo
 from nudgepay.errors import NudgePayError
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Gets small businesses paid, and falls silent the moment there is nothing left to claim.",
 )
+app.command("demo")(demo)
 app.command("up")(processes.up)
 app.command("serve")(processes.serve)
 app.command("worker")(processes.worker)
