@@ -1,0 +1,155 @@
+"""Every planted defect must turn its named test red, and the test must be green without it.
+
+Each `tests/mutants/*.patch` begins with `Item:`, `Breaks:` and `Test:` lines. The tree is copied, the patch
+applied to the copy, and the copy's test run against the copy's source.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PATCHES = ROOT / "tests" / "mutants"
+WORKERS = 2
+SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One planted defect."""
+
+    name: str
+    item: str
+    breaks: str
+    test: str
+    patch: Path
+
+
+def read(patch: Path) -> Mutant:
+    """The patch's header."""
+    fields = {}
+    for line in patch.read_text().splitlines():
+        key, sign, value = line.partition(":")
+        if not sign or key not in {"Item", "Breaks", "Test"}:
+            break
+        fields[key] = value.strip()
+    missing = {"Item", "Breaks", "Test"} - fields.keys()
+    if missing:
+        raise SystemExit(f"{patch.name}: header lacks {', '.join(sorted(missing))}")
+    return Mutant(patch.stem, fields["Item"], fields["Breaks"], fields["Test"], patch)
+
+
+def copy_tree(to: Path) -> None:
+    """What git tracks, as it stands in the work tree."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        source, target = ROOT / name, to / name
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+
+
+def run_test(tree: Path, test: str) -> tuple[int, str]:
+    """pytest's exit code and output, importing the copy's package."""
+    environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("NUDGEPAY_TEST_STRICT", None)
+    probe = "import nudgepay, sys; sys.exit(not nudgepay.__file__.startswith(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", probe, str(tree)], env=environment, check=True, cwd=tree)
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", test]
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=SECONDS)
+    return done.returncode, done.stdout[-1500:]
+
+
+def judge(mutant: Mutant) -> tuple[str, str]:
+    """`killed`, or what is wrong."""
+    with tempfile.TemporaryDirectory(prefix="np-mutant-") as home:
+        tree = Path(home)
+        copy_tree(tree)
+        applied = subprocess.run(
+            ["git", "apply", "--whitespace=nowarn", str(mutant.patch)], cwd=tree, capture_output=True, text=True
+        )
+        if applied.returncode:
+            return "does not apply", applied.stderr[-500:]
+        try:
+            code, output = run_test(tree, mutant.test)
+        except subprocess.TimeoutExpired:
+            return "killed", "the test hung"
+        if code == 1:
+            return "killed", ""
+        return ("survived" if code == 0 else f"pytest ended with {code}"), output
+
+
+def judge_green(test: str) -> tuple[str, str]:
+    """`green`, or what is wrong, without any defect."""
+    with tempfile.TemporaryDirectory(prefix="np-green-") as home:
+        tree = Path(home)
+        copy_tree(tree)
+        code, output = run_test(tree, test)
+        return ("green" if code == 0 else f"red without a defect ({code})"), output
+
+
+def main() -> int:
+    """Run all (or --only), print a table with progress, write docs/testing.md and the evidence."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="part of a patch's name")
+    parser.add_argument("--write", action="store_true", help="write docs/testing.md and docs/evidence/mutants.json")
+    options = parser.parse_args()
+    mutants = [read(patch) for patch in sorted(PATCHES.glob("*.patch")) if options.only in patch.stem]
+    began = time.monotonic()
+    wrong: list[str] = []
+    results: dict[str, str] = {}
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        greens = {test: pool.submit(judge_green, test) for test in dict.fromkeys(m.test for m in mutants)}
+        reds = {mutant.name: pool.submit(judge, mutant) for mutant in mutants}
+        for number, mutant in enumerate(mutants, start=1):
+            verdict, output = reds[mutant.name].result()
+            green, green_output = greens[mutant.test].result()
+            results[mutant.name] = verdict if green == "green" else green
+            print(f"[{number}/{len(mutants)}] {results[mutant.name]:16} {mutant.name}: {mutant.breaks}", flush=True)
+            if results[mutant.name] != "killed":
+                wrong.append(f"{mutant.name}: {results[mutant.name]}\n{output if green == 'green' else green_output}")
+    print(f"{len(mutants)} planted defects, {len(mutants) - len(wrong)} killed, {time.monotonic() - began:.0f} s")
+    print("\n".join(wrong))
+    if options.write and not options.only:
+        write(mutants, results)
+    return 1 if wrong else 0
+
+
+def write(mutants: list[Mutant], results: dict[str, str]) -> None:
+    """The generated page and the figures."""
+    rows = [f"| {m.item} | {m.breaks} | `{m.test}` | {results[m.name]} |" for m in mutants]
+    page = [
+        "# Planted defects",
+        "",
+        "Generated by `make mutants`. Each defect is a patch in `tests/mutants/`; it is applied to a copy of the tree,",
+        "and its test must turn red there while it is green without the patch.",
+        "",
+        "| promise | what is broken | test | result |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+    ]
+    (ROOT / "docs" / "testing.md").write_text("\n".join(page))
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
+    figures = {
+        "commit": commit.strip(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "n": len(mutants),
+        "killed": sum(result == "killed" for result in results.values()),
+        "seed": None,
+        "results": results,
+    }
+    (ROOT / "docs" / "evidence" / "mutants.json").write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
