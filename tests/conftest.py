@@ -62,7 +62,7 @@ def database_url(server_url: str, template: str, worker_id: str) -> Iterator[str
     """The URL of a fresh, migrated database; dropped afterwards, whoever is still connected."""
     name = f"test_{worker_id}_{os.getpid()}_{next(_counter)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     yield _replace_path(server_url, name)
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

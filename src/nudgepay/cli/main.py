@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from nudgepay import __version__
-from nudgepay.cli import config, letters, nudge, plan, schedules, schema, sending
+from nudgepay.cli import (
+    clients,
+    config,
+    importing,
+    invoices,
+    letters,
+    nudge,
+    payments,
+    plan,
+    schedules,
+    schema,
+    sending,
+)
 from nudgepay.errors import NudgePayError
 
 app = typer.Typer(
@@ -18,7 +30,15 @@ app = typer.Typer(
 )
 app.command("migrate")(schema.migrate)
 app.command("plan")(plan.plan)
+app.command("import")(importing.import_file)
 app.add_typer(config.app, name="config")
+app.add_typer(clients.app, name="clients")
+app.add_typer(clients.contacts, name="contacts")
+app.add_typer(invoices.app, name="invoices")
+app.add_typer(payments.app, name="payments")
+app.add_typer(payments.reviews, name="reviews")
+app.add_typer(payments.stripe, name="stripe")
+app.add_typer(importing.amnesty, name="amnesty")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(nudge.app, name="nudge")
 app.add_typer(letters.app, name="letters")

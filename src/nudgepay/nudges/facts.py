@@ -165,7 +165,8 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class LetterPlan:
-    """One letter that may go now: a contact, a currency, its `send` decisions, oldest invoice first."""
+    """One letter that may go now: a contact, a currency, its `send` decisions (one for each invoice), oldest
+    invoice first."""
 
     contact_id: int
     currency: str

@@ -119,8 +119,7 @@ def _contact_gap(case: Situation) -> Hold | None:
     last = case.recipient.last_contact_at if case.recipient else None
     if last is None or case.gap_overridden or case.rules.contact_gap_days == 0:
         return None
-    hold = gap_after(case, last)
-    return hold if local_day(case.now, _reader_zone(case)) < _free_day(case, last) else None
+    return gap_after(case, last) if local_day(case.now, _reader_zone(case)) < _free_day(case, last) else None
 
 
 def _outside_window(case: Situation) -> Hold | None:

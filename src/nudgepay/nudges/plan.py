@@ -57,15 +57,17 @@ def timeline_of(client: ClientFacts, invoice: InvoiceFacts, calendar: WorkCalend
 
 
 def _decide(case: Situation, place: Sequence) -> Iterator[Decision]:
-    """One decision for every open reminder and for every due step that has no row yet."""
+    """One decision for every open reminder and for every due step that has no row yet.
+
+    A letter says one thing about an invoice: what a person orders goes, its due step waits for the contact gap.
+    """
     nudges = list(_manual(case))
     yield from nudges
     goes_by_hand = any(decision.action == "send" for decision in nudges)
     for occurrence in _occurrences(case, place):
         decision = _scheduled(case, occurrence, place)
         if goes_by_hand and decision.action == "send":
-            hold = gap_after(case, case.now)
-            decision = _decision(occurrence, "hold", hold=hold)
+            decision = _decision(occurrence, "hold", hold=gap_after(case, case.now))
         yield decision
 
 

@@ -36,10 +36,10 @@ BLOCKS: dict[str, HeldReason] = {
 STALE_EVENTS = """
 SELECT EXISTS (
   SELECT FROM stripe_events
-   WHERE handled_at IS NULL AND attempts < 8 AND received_at < clock_timestamp() - interval '15 minutes')
+   WHERE handled_at IS NULL AND received_at < clock_timestamp() - interval '15 minutes')
 """
-"""A provider's word that nobody has heard for a quarter of an hour may be a payment; one that is parked for a
-person after its last attempt has its own notice."""
+"""A provider's word that waits for a quarter of an hour may be a payment. One that is parked for a person after
+its last attempt counts as handled, and has its own notice."""
 
 
 class _Answers(NamedTuple):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from nudgepay import audit, ledger, metrics
 from nudgepay.errors import Conflict, NotFound, UsageError
+from nudgepay.invoices.models import Invoice
 from nudgepay.invoices.queries import lock_client
 from nudgepay.money import MAX_MINOR_UNITS, ensure_currency
 from nudgepay.payments.books import reallocate
@@ -167,6 +168,18 @@ def open_review(
         ledger.notice(
             session, "payment.needs_review", f"review:{key}", {"invoice_id": invoice_id, "reason": reason, **details}
         )
+
+
+def settle_review(session: Session, review_id: int, *, resolution: str, now: datetime, actor: str) -> None:
+    """A person settles a doubt; the invoice is what its facts say again. Raises NotFound."""
+    review = session.get(Review, review_id)
+    if review is None:
+        raise NotFound(f"there is no review {review_id}; see: nudgepay reviews list")
+    client_id = session.get_one(Invoice, review.invoice_id).client_id
+    lock_client(session, client_id)
+    session.refresh(review, with_for_update=True)
+    resolve_review(session, review, resolution=resolution, now=now, actor=actor)
+    reallocate(session, client_id, now=now)
 
 
 def resolve_review(session: Session, review: Review, *, resolution: str, now: datetime, actor: str) -> None:

@@ -1,0 +1,21 @@
+"""A table that a person believes: rich on a terminal, plain when piped."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """Columns whose name ends in `>` are aligned right; `empty` teaches what to do when there is no row."""
+    console = Console()
+    listed = [tuple("" if cell is None else str(cell) for cell in row) for row in rows]
+    if not listed:
+        console.print(empty)
+        return
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left")
+    for row in listed:
+        table.add_row(*row)
+    console.print(table)
