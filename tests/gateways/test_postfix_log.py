@@ -11,9 +11,7 @@ NAME = "<np.0a77f0b93ed1483cbfaf4ae2bcad65ac.1@atelier.example>"
 SINCE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 BEFORE = "2026-03-02T08:59:00.000000+00:00 mx postfix/qmgr[1]: 4AAAAA1111: removed\n"
 CLEANUP = f"2026-03-02T10:00:01.000000+01:00 mx postfix/cleanup[7]: 4XYZ012345: message-id={NAME}\n"
-ACTIVE = (
-    "2026-03-02T10:00:02.000000+01:00 mx postfix/qmgr[1]: 4XYZ012345: from=<b@x>, nrcpt=1 (queue active)\n"
-)
+ACTIVE = "2026-03-02T10:00:02.000000+01:00 mx postfix/qmgr[1]: 4XYZ012345: from=<b@x>, nrcpt=1 (queue active)\n"
 AFTER = "2026-03-02T09:10:00.000000+00:00 mx postfix/smtp[9]: 4BBBBB2222: to=<c@x>, status=sent (250 ok)\n"
 
 
