@@ -9,7 +9,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -107,11 +108,26 @@ class Tally:
     unknown: int
 
     def line(self, name: str, **more: Any) -> str:
+        if os.environ.get("NUDGEPAY_PROOF") == "1":
+            record_proof(name, self, **more)
         extra = "".join(f", {key} {value}" for key, value in more.items())
         return (
             f"{name}: n {self.n}, lost {self.lost}, duplicate {self.duplicate},"
             f" unexpected {self.unexpected}, unknown {self.unknown}{extra}"
         )
+
+
+def record_proof(name: str, found: Tally, **more: Any) -> None:
+    """The figures of a long run, for docs/evidence."""
+    head = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=True
+    )
+    document = {"what": name, **asdict(found), **more, "commit": head.stdout.strip()}
+    document["date"] = datetime.now(UTC).date().isoformat()
+    directory = HERE.parent.parent / "docs" / "evidence"
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"faults-{name.lower().replace(' ', '-')}.json"
+    path.write_text(json.dumps(document, indent=2) + "\n")
 
 
 def tally(db: Database, journal: Path) -> Tally:

@@ -19,12 +19,11 @@ from nudgepay.gateways.fakes.smtp_sink import SmtpSink
 from nudgepay.gateways.fakes.smtp_turns import ACCEPT_THEN_HANG_UP, HANG_UP_BEFORE_STORING, NEVER_ANSWER, refuse
 from nudges.books import MONDAY, due_clients, rows, states, value
 
-pytestmark = pytest.mark.fault
-
 PROOF = os.environ.get("NUDGEPAY_PROOF") == "1"
 LETTERS = 2_000 if PROOF else 200
 KILLS = 200 if PROOF else 30
 FREEZES = 20 if PROOF else 2
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(900 if PROOF else 120)]
 SEED = int(os.environ.get("NUDGEPAY_SEED", "20260302"))
 
 
@@ -44,7 +43,6 @@ def arguments(database_url: str, sink: SmtpSink, **changes: Any) -> dict[str, An
     } | changes
 
 
-@pytest.mark.timeout(600 if PROOF else 120)
 def test_workers_killed_at_random_lose_nothing_and_repeat_nothing(
     db: Database, database_url: str, tmp_path: Path, workers: Nursery, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -61,7 +59,7 @@ def test_workers_killed_at_random_lose_nothing_and_repeat_nothing(
             kills += 1
             alive[victim] = workers.spawn(**given)
         in_doubt = value(db, "SELECT count(*) FROM audit_events WHERE actor = 'job:reconcile'")
-        wait_until(lambda: all_accepted(db), seconds=90)
+        wait_until(lambda: all_accepted(db), seconds=240)
     found = tally(db, sink.journal)
     reconciled = value(db, "SELECT count(*) FROM audit_events WHERE actor = 'job:reconcile'")
     with capsys.disabled():

@@ -257,7 +257,9 @@ def test_one_poisoned_record_is_reported_and_all_others_are_sent(
     assert [(held["invoice"], held["reason"]) for held in report.held()] == [("A-17", "template_error")]
     (notice,) = rows(db, "SELECT kind, details FROM notices")
     assert (notice.kind, notice.details["error"]) == ("letter.poisoned", "KeyError")
-    assert len(letters_in(outbox_of(settings).directory)) == 39
+    assert send(db, settings, now=MONDAY + timedelta(days=1)).counts["accepted"] == 1, "it goes when it is repaired"
+    assert value(db, "SELECT count(*) FROM notices WHERE resolved_at IS NULL") == 0
+    assert len(letters_in(outbox_of(settings).directory)) == 40
 
 
 def test_a_client_that_cannot_even_be_read_stops_nobody_else(db: Database, settings: Settings) -> None:

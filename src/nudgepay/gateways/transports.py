@@ -1,9 +1,12 @@
 """The transport and the source of acceptance that the settings ask for."""
 
+from pathlib import Path
+
 from nudgepay.config import Settings
 from nudgepay.errors import UsageError
 from nudgepay.gateways.mail import AcceptanceSource, MailTransport, NoReceipts
 from nudgepay.gateways.outbox import Outbox
+from nudgepay.gateways.postfix_log import PostfixLog
 from nudgepay.gateways.smtp import SmtpTransport
 from nudgepay.gateways.smtp_client import Relay
 
@@ -31,4 +34,7 @@ def receipts_for(settings: Settings) -> AcceptanceSource:
         return Outbox(settings.nudgepay_home / "outbox")
     if settings.smtp_receipts == "none":
         return NoReceipts()
+    scheme, _, path = settings.smtp_receipts.partition(":")
+    if scheme == "postfix" and path:
+        return PostfixLog(Path(path))
     raise UsageError("SMTP_RECEIPTS: use none, or postfix:PATH of the relay's log")

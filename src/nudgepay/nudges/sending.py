@@ -16,7 +16,7 @@ from nudgepay.nudges.claiming import BATCH, Claim, claim, release
 from nudgepay.nudges.handing import Crew, Moment, after_not_ready, hand_over
 from nudgepay.nudges.looking import Look, look
 from nudgepay.nudges.report import SendingReport
-from nudgepay.nudges.setting_aside import error_text, hold_what_is_due, set_aside
+from nudgepay.nudges.setting_aside import error_text, hold_what_is_due, resolve_repaired, set_aside
 from nudgepay.nudges.settling import ACTOR
 from nudgepay.nudges.terms import Terms
 
@@ -129,6 +129,7 @@ def _leave_the_rest(left: list[Claim], crew: Crew, client_ids: Collection[int] |
     """What was claimed and not looked at goes back; while the relay cannot be used, all that is due waits for it."""
     with crew.db.transaction() as session:
         release(session, left)
+        resolve_repaired(session, actor=ACTOR)
         if crew.not_ready is not None:
             back = after_not_ready(crew.not_ready, crew.now)
             crew.report.hush(hold_what_is_due(session, now=crew.now, until=back.look_at, client_ids=client_ids))

@@ -37,6 +37,20 @@ def tell_poisoned(session: Session, client_id: int, reminder_ids: Sequence[int],
     ledger.notice(session, "letter.poisoned", f"letter.poisoned:{client_id}", details)
 
 
+def resolve_repaired(session: Session, *, actor: str) -> None:
+    """Close the notices of clients of whom nothing is set aside any more."""
+    session.execute(
+        text(
+            "UPDATE notices n SET resolved_at = now(), resolved_by = :actor"
+            " WHERE kind = 'letter.poisoned' AND resolved_at IS NULL AND NOT EXISTS ("
+            "       SELECT FROM reminders r WHERE r.client_id = CAST(n.details->>'client_id' AS bigint)"
+            "          AND r.state IN ('planned', 'claimed') AND r.error IS NOT NULL"
+            "          AND r.held_reason IN ('template_error', 'no_recipient'))"
+        ),
+        {"actor": actor},
+    )
+
+
 def set_aside(session: Session, claim: Claim, error: Exception, *, now: datetime) -> list[Silence]:
     """Hold a claim that could not even be looked at, as far as it is still ours."""
     ours = session.scalars(
