@@ -77,12 +77,13 @@ def _paused(case: Situation) -> Hold | None:
 
 
 def _silent_through(case: Situation, last_day: date | None, reason: HeldReason) -> Hold | None:
-    """Silent up to and including `last_day` of the client, then from the next opening on; date.max has no end."""
-    if last_day is None or local_day(case.now, case.client.timezone) > last_day:
+    """Silent through `last_day` of the client, up to the next opening after it; date.max has no end."""
+    if last_day is None:
         return None
     if last_day == date.max:
         return Hold(reason)
-    return Hold(reason, case.calendar.opening(last_day + ONE_DAY, case.client.country, case.client.timezone))
+    until = case.calendar.opening(last_day + ONE_DAY, case.client.country, case.client.timezone)
+    return Hold(reason, until) if case.now < until else None
 
 
 def _below_tolerance(case: Situation) -> Hold | None:
@@ -119,7 +120,8 @@ def _contact_gap(case: Situation) -> Hold | None:
     last = case.recipient.last_contact_at if case.recipient else None
     if last is None or case.gap_overridden or case.rules.contact_gap_days == 0:
         return None
-    return gap_after(case, last) if local_day(case.now, _reader_zone(case)) < _free_day(case, last) else None
+    hold = gap_after(case, last)
+    return hold if hold.until is not None and case.now < hold.until else None
 
 
 def _outside_window(case: Situation) -> Hold | None:
@@ -173,12 +175,10 @@ def choose_recipient(client: ClientFacts) -> tuple[ContactFacts | None, Hold | N
 
 def gap_after(case: Situation, last: datetime) -> Hold:
     """The contact gap over all invoices in whole days of the reader: after Monday with a gap of 2, Wednesday's
-    opening; at least until the next day."""
-    return Hold("contact_gap", case.calendar.opening(_free_day(case, last), case.client.country, _reader_zone(case)))
-
-
-def _free_day(case: Situation, last: datetime) -> date:
-    return local_day(last, _reader_zone(case)) + max(1, case.rules.contact_gap_days) * ONE_DAY
+    opening; at least until the next day's."""
+    zone_name = _reader_zone(case)
+    free_day = local_day(last, zone_name) + max(1, case.rules.contact_gap_days) * ONE_DAY
+    return Hold("contact_gap", case.calendar.opening(free_day, case.client.country, zone_name))
 
 
 def _reader_zone(case: Situation) -> str:

@@ -75,7 +75,7 @@ def look(
         return result
     looked = clock.monotonic()
     looked_at = session.scalars(text("SELECT clock_timestamp()")).one()
-    answers = _ask_the_engine(session, locked.live, result, terms=terms, now=now)
+    answers = _ask_the_engine(session, locked.live, result, terms=terms, now=now, run_id=run_id)
     drafts = draft_letters(session, answers, terms=terms, now=now)
     letters = _write(session, drafts, answers, result, terms=terms, now=now)
     record_silences(session, result.silences, now=now)
@@ -96,10 +96,16 @@ def look(
 
 
 def _ask_the_engine(
-    session: Session, claims: Sequence[Claim], result: Look, *, terms: Terms, now: datetime
+    session: Session,
+    claims: Sequence[Claim],
+    result: Look,
+    *,
+    terms: Terms,
+    now: datetime,
+    run_id: uuid.UUID | None,
 ) -> list[Answer]:
     rules = rules_now(session, terms.rules)
-    clients = load_clients(session, [claim.client_id for claim in claims], now=now)
+    clients = load_clients(session, [claim.client_id for claim in claims], now=now, run_id=run_id)
     answers = []
     for claim in claims:
         client = clients[claim.client_id]

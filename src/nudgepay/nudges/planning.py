@@ -1,8 +1,8 @@
 """The planning pass: every step that has come due becomes a row. What a pass costs is what is due."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from nudgepay.nudges.calendars import WorkCalendar
 from nudgepay.nudges.facts import LEFT_STATES, Schedule
 from nudgepay.nudges.reasons import REVERSIBLE
 from nudgepay.nudges.schedules import DEFAULT, current_schedules
-from nudgepay.nudges.timeline import UNPLANNABLE, DueStep, timeline
+from nudgepay.nudges.timeline import UNPLANNABLE, timeline
 
 BATCH = 5_000
 RETRY_UNPLANNABLE = timedelta(days=1)
@@ -48,9 +48,12 @@ UPDATE reminders SET look_at = :now
 
 _INSERT = """
 WITH due AS (
-  SELECT * FROM unnest(CAST(:invoice_ids AS bigint[]), CAST(:client_ids AS bigint[]), CAST(:steps AS text[]),
-                       CAST(:versions AS bigint[]), CAST(:due_ats AS timestamptz[]))
-             AS due (invoice_id, client_id, step, version, due_at)
+  SELECT invoice_id, client_id, step, version, due_at
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:client_ids AS bigint[]), CAST(:groups AS bigint[]))
+         AS invoice (invoice_id, client_id, id)
+    JOIN unnest(CAST(:step_groups AS bigint[]), CAST(:steps AS text[]), CAST(:versions AS bigint[]),
+                CAST(:due_ats AS timestamptz[]))
+         AS timeline (id, step, version, due_at) USING (id)
 ), written AS (
   INSERT INTO reminders (invoice_id, client_id, step, schedule_version, due_at, look_at)
   SELECT invoice_id, client_id, step, version, due_at, due_at
@@ -74,9 +77,10 @@ SELECT step, count(*) AS rows FROM written GROUP BY step
 moved moves along; the engine then decides over it as over any other."""
 
 _NEXT = """
-UPDATE invoices i SET next_at = due.next_at
-  FROM unnest(CAST(:ids AS bigint[]), CAST(:next_ats AS timestamptz[])) AS due (id, next_at)
- WHERE i.id = due.id
+UPDATE invoices i SET next_at = ahead.next_at
+  FROM unnest(CAST(:ids AS bigint[]), CAST(:groups AS bigint[])) AS invoice (invoice_id, id)
+  JOIN unnest(CAST(:next_groups AS bigint[]), CAST(:next_ats AS timestamptz[])) AS ahead (id, next_at) USING (id)
+ WHERE i.id = invoice.invoice_id
 """
 
 
@@ -101,76 +105,88 @@ def run_planning(
             metrics.reminders.labels(stage=step, status="planned").inc(count)
         planned += sum(written.values())
         looked_at += len(rows)
-        failed += len(work.unplannable)
+        failed += len(work.failed())
         if len(rows) < batch:
             break
     return PlanningCounts(looked_at, planned, failed)
 
 
+class _Group(NamedTuple):
+    """What invoices with the same timeline have in common."""
+
+    issued_on: date
+    due_on: date
+    country: str
+    zone_name: str
+    schedule: str
+    is_open: bool
+
+
 @dataclass(slots=True)
 class _Batch:
-    """The columns of one batch, and the timelines that its invoices share."""
+    """One batch. Invoices with the same schedule, days, country and zone form a group: its timeline is worked out,
+    and handed to the database, once."""
 
     schedules: dict[str, Schedule]
     calendar: WorkCalendar
     now: datetime
-    timelines: dict[tuple[Any, ...], tuple[DueStep, ...]] = field(default_factory=dict)
     ids: list[int] = field(default_factory=list)
     client_ids: list[int] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    known: dict[tuple[Any, ...], int] = field(default_factory=dict)
     next_ats: list[datetime | None] = field(default_factory=list)
-    due: tuple[list[int], list[int], list[str], list[int], list[datetime]] = field(
-        default_factory=lambda: ([], [], [], [], [])
-    )
-    unplannable: list[int] = field(default_factory=list)
+    due: list[tuple[int, str, int, datetime]] = field(default_factory=list)
+    unplannable: set[int] = field(default_factory=set)
 
     def add(self, row: Row[Any]) -> None:
-        """Take in one invoice: its due steps and its next instant."""
-        invoice_id, client_id, issued_on, due_on, country, zone, name, is_open = tuple(row)
+        """Take in one invoice."""
+        invoice_id, client_id, *common = row
+        key = tuple(common)
+        group = self.known.get(key)
+        if group is None:
+            group = self.known[key] = self._new_group(_Group(*common))
         self.ids.append(invoice_id)
         self.client_ids.append(client_id)
-        if not is_open:
-            self.next_ats.append(None)
-            return
-        schedule = self.schedules.get(name) or self.schedules[DEFAULT]
-        try:
-            steps = self._timeline(schedule, issued_on=issued_on, due_on=due_on, country=country, zone_name=zone)
-        except UNPLANNABLE:
-            self.unplannable.append(invoice_id)
-            self.next_ats.append(self.now + RETRY_UNPLANNABLE)
-            return
-        invoice_ids, owners, codes, versions, due_ats = self.due
-        for item in steps:
-            if item.due_at > self.now:
-                self.next_ats.append(item.due_at)
-                return
-            invoice_ids.append(invoice_id)
-            owners.append(client_id)
-            codes.append(item.step.code)
-            versions.append(schedule.version)
-            due_ats.append(item.due_at)
-        self.next_ats.append(None)
+        self.groups.append(group)
 
-    def _timeline(self, schedule: Schedule, **of: Any) -> tuple[DueStep, ...]:
-        key = (schedule.name, *of.values())
-        found = self.timelines.get(key)
-        if found is None:
-            found = self.timelines[key] = timeline(schedule, calendar=self.calendar, **of)
-        return found
+    def _new_group(self, common: _Group) -> int:
+        group = len(self.next_ats)
+        self.next_ats.append(None)
+        if not common.is_open:
+            return group
+        schedule = self.schedules.get(common.schedule) or self.schedules[DEFAULT]
+        try:
+            steps = timeline(
+                schedule,
+                issued_on=common.issued_on,
+                due_on=common.due_on,
+                country=common.country,
+                zone_name=common.zone_name,
+                calendar=self.calendar,
+            )
+        except UNPLANNABLE:
+            self.next_ats[group] = self.now + RETRY_UNPLANNABLE
+            self.unplannable.add(group)
+            return group
+        self.next_ats[group] = next((item.due_at for item in steps if item.due_at > self.now), None)
+        self.due += [(group, one.step.code, schedule.version, one.due_at) for one in steps if one.due_at <= self.now]
+        return group
 
     def write(self, session: Session) -> dict[str, int]:
         """Write everything in three statements; returns how many reminders of each step are due anew."""
-        session.execute(text(_LOOK), {"ids": self.ids, "client_ids": self.client_ids, "now": self.now})
-        names = ("invoice_ids", "client_ids", "steps", "versions", "due_ats")
-        written = session.execute(
-            text(_INSERT),
-            {
-                **dict(zip(names, self.due, strict=True)),
-                "left": sorted(LEFT_STATES),
-                "reversible": sorted(REVERSIBLE),
-            },
-        )
+        invoices = {"ids": self.ids, "client_ids": self.client_ids, "groups": self.groups}
+        session.execute(text(_LOOK), {**invoices, "now": self.now})
+        columns = [list(column) for column in zip(*self.due, strict=True)] or [[], [], [], []]
+        timelines = dict(zip(("step_groups", "steps", "versions", "due_ats"), columns, strict=True))
+        terms = {"left": sorted(LEFT_STATES), "reversible": sorted(REVERSIBLE)}
+        written = session.execute(text(_INSERT), {**invoices, **timelines, **terms})
         counts = {str(row.step): int(row.rows) for row in written}
-        session.execute(text(_NEXT), {"ids": self.ids, "next_ats": self.next_ats})
-        for invoice_id in self.unplannable:
+        groups = {"next_groups": list(range(len(self.next_ats))), "next_ats": self.next_ats}
+        session.execute(text(_NEXT), {**invoices, **groups})
+        for invoice_id in self.failed():
             ledger.notice(session, "planning.failed", f"planning.failed:{invoice_id}", {"invoice_id": invoice_id})
         return counts
+
+    def failed(self) -> list[int]:
+        """Ids of the invoices that have no timeline."""
+        return [one for one, group in zip(self.ids, self.groups, strict=True) if group in self.unplannable]

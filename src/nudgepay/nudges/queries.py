@@ -5,13 +5,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date, datetime, time
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from nudgepay.config import Settings
-from nudgepay.nudges.calendars import WorkCalendar
+from nudgepay.nudges.answer_facts import Answers, load_answers
+from nudgepay.nudges.calendars import WorkCalendar, add_business_days, next_working_day
 from nudgepay.nudges.facts import (
     ClientFacts,
     ContactFacts,
@@ -20,7 +21,6 @@ from nudgepay.nudges.facts import (
     Rules,
     Schedule,
 )
-from nudgepay.nudges.promises import last_silent_day
 from nudgepay.nudges.reasons import HeldReason
 from nudgepay.nudges.schedules import DEFAULT, current_schedules
 from nudgepay.nudges.switch import is_paused
@@ -41,15 +41,6 @@ SELECT EXISTS (
 """
 """A provider's word that waits for a quarter of an hour may be a payment. One that is parked for a person after
 its last attempt counts as handled, and has its own notice."""
-
-
-class _Answers(NamedTuple):
-    promises: dict[int, tuple[date, int]]
-    disputed: dict[int, int | None]
-    claimed: dict[int, datetime]
-    reviews: set[int]
-    credit_only: set[int]
-    mismatched: set[int]
 
 
 def load_rules(session: Session, settings: Settings, *, sender_ready: bool = True) -> Rules:
@@ -96,7 +87,7 @@ def load_clients(
     ids: dict[str, Any] = {"ids": list(client_ids)}
     schedules = current_schedules(session)
     invoices = _invoice_rows(session, ids)
-    answers = _answers(session, [row.id for row in invoices], now)
+    answers = load_answers(session, [row.id for row in invoices], now)
     reminders = _reminders(session, ids, [row.id for row in invoices])
     contacts = _contacts(session, {**ids, "run_id": run_id})
     doubtful = set(session.scalars(text(_DOUBTFUL), ids))
@@ -195,54 +186,8 @@ def _reminders(session: Session, ids: dict[str, Any], invoice_ids: list[int]) ->
     return found
 
 
-_MONEY = """
-SELECT a.invoice_id, bool_or(f.currency <> i.currency) AS mismatched,
-       bool_and(f.kind = 'credit') FILTER (WHERE f.kind IN ('payment', 'manual', 'credit')) AS credit_only
-  FROM allocations a JOIN money_facts f ON f.id = a.fact_id JOIN invoices i ON i.id = a.invoice_id
- WHERE a.invoice_id = ANY(:ids)
- GROUP BY a.invoice_id
-"""
-
-
-def _answers(session: Session, invoice_ids: list[int], now: datetime) -> _Answers:
-    ids = {"ids": invoice_ids, "now": now}
-
-    def rows(query: str) -> Iterable[Row[Any]]:
-        return session.execute(text(query), ids)
-
-    money = list(rows(_MONEY))
-    return _Answers(
-        promises={
-            row.invoice_id: (row.promised_on, row.grace_days)
-            for row in rows("SELECT * FROM promises WHERE state = 'pending' AND invoice_id = ANY(:ids)")
-        },
-        disputed={
-            row.invoice_id: row.amount
-            for row in rows(
-                "SELECT invoice_id, CASE WHEN bool_or(amount IS NULL) THEN NULL ELSE sum(amount)::bigint END amount"
-                " FROM disputes WHERE resolved_at IS NULL AND invoice_id = ANY(:ids) GROUP BY invoice_id"
-            )
-        },
-        claimed={
-            row.invoice_id: row.until
-            for row in rows(
-                "SELECT invoice_id, max(until) AS until FROM payment_claims"
-                " WHERE settled_at IS NULL AND until > :now AND invoice_id = ANY(:ids) GROUP BY invoice_id"
-            )
-        },
-        reviews={
-            row.invoice_id
-            for row in rows(
-                "SELECT DISTINCT invoice_id FROM reviews WHERE resolved_at IS NULL AND invoice_id = ANY(:ids)"
-            )
-        },
-        credit_only={row.invoice_id for row in money if row.credit_only},
-        mismatched={row.invoice_id for row in money if row.mismatched},
-    )
-
-
 def _invoice_facts(
-    row: Row[Any], schedules: dict[str, Schedule], answers: _Answers, reminders: Iterable[ReminderFacts]
+    row: Row[Any], schedules: dict[str, Schedule], answers: Answers, reminders: Iterable[ReminderFacts]
 ) -> InvoiceFacts:
     promise = answers.promises.get(row.id)
     disputed = answers.disputed.get(row.id, 0)
@@ -264,7 +209,7 @@ def _invoice_facts(
         paused_until=row.paused_until,
         amnesty=row.amnesty_at is not None,
         autopay_failed=row.autopay_failed_at is not None,
-        promised_until=promise and last_silent_day(*promise, row.country),
+        promised_until=promise and _last_silent_day(promise, row.country),
         disputed=row.amount_remaining if disputed is None else disputed,
         claimed_paid_until=answers.claimed.get(row.id),
         in_payment=row.money_state == "in_payment",
@@ -272,3 +217,9 @@ def _invoice_facts(
         credited=row.amount_remaining <= 0 and row.id in answers.credit_only,
         currency_mismatch=row.id in answers.mismatched,
     )
+
+
+def _last_silent_day(promise: tuple[date, int], country: str) -> date:
+    """The promised day (or the working day after it) plus the grace in working days."""
+    promised_on, grace_days = promise
+    return add_business_days(next_working_day(promised_on, country), grace_days, country)
