@@ -140,7 +140,7 @@ class _Batch:
 
     def add(self, row: Row[Any]) -> None:
         """Take in one invoice."""
-        invoice_id, client_id, *common = row
+        invoice_id, client_id, *common = tuple(row)
         key = tuple(common)
         group = self.known.get(key)
         if group is None:
