@@ -154,6 +154,7 @@ def test_the_network_is_off() -> None:
 
 def test_every_route_is_named_public(runtime_of: Runtime) -> None:
     from fastapi.routing import iter_route_contexts
+
     from nudgepay.web.public import PUBLIC
 
     routes = {getattr(context, "path", None) for context in iter_route_contexts(create_app(runtime_of).router.routes)}
