@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from fastapi import Request
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from nudgepay.errors import NotFound
@@ -132,8 +132,7 @@ def _line(invoice: Invoice, answers: _Answers) -> Line:
 
 def _answers(session: Session, ids: list[int], now: datetime) -> _Answers:
     def by_invoice(query: Any) -> dict[int, Any]:
-        rows: Sequence[Row[Any]] = session.execute(query).all()
-        return {row[0]: row[1] for row in rows}
+        return dict(map(tuple, session.execute(query)))
 
     whole = func.bool_or(Dispute.amount.is_(None))
     disputes = select(Dispute.invoice_id, whole, func.sum(Dispute.amount)).where(
