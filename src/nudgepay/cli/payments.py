@@ -152,5 +152,7 @@ def sweep(as_json: Json = False) -> None:
             details.update(report.document())
     if as_json:
         print_json(report.document())
-        return
-    print_table("Stripe sweep", ["what", "count>"], list(report.document().items()), empty="")
+    else:
+        print_table("Stripe sweep", ["what", "count>"], list(report.document().items()), empty="")
+    if report.drift:
+        raise typer.Exit(1)

@@ -101,6 +101,8 @@ def take_session(
         return tell_foreign(session, document)
     row = locked(session, row)
     problem = breach or ("wrong_client" if contradicts(row, _metadata(document)) else None)
+    if problem is None:
+        row.session_id = row.session_id or document["id"]
     if document.get("payment_status") in {"paid", "no_payment_required"}:
         return book_payment(session, row, _told_by_session(document), problem=problem, now=now)
     if problem is not None:
@@ -117,7 +119,6 @@ def _told_by_session(document: Json) -> Told:
 
 
 def _follow_session(session: Session, row: CheckoutSession, document: Json, *, failed: bool, now: datetime) -> str:
-    row.session_id = row.session_id or document["id"]
     if document.get("status") == "expired":
         row.expired_at = row.expired_at or now
         return "expired"
