@@ -263,7 +263,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_invoices_next_at",
         "invoices",
-        ["next_at"],
+        ["next_at", "id"],
         unique=False,
         postgresql_where=sa.text("next_at IS NOT NULL"),
     )
