@@ -51,11 +51,19 @@ def test_workers_killed_at_random_lose_nothing_and_repeat_nothing(
     due_clients(db, LETTERS)
     dice = random.Random(SEED)
     kills = 0
-    with SmtpSink(tmp_path / "journal.jsonl", on_kept=lambda _: time.sleep(0.12)) as sink:
+    kept: list[object] = []
+
+    def keep(letter: object) -> None:
+        kept.append(letter)
+        time.sleep(0.12)
+
+    with SmtpSink(tmp_path / "journal.jsonl", on_kept=keep) as sink:
         given = arguments(database_url, sink)
         alive = [workers.spawn(**given), workers.spawn(**given)]
         while kills < KILLS and not all_accepted(db):
-            time.sleep(dice.uniform(0.1, 0.5))
+            before = len(kept)
+            wait_until(lambda before=before: len(kept) > before or all_accepted(db), seconds=60)
+            time.sleep(dice.uniform(0.0, 0.3))
             victim = dice.randrange(2)
             workers.kill(alive[victim])
             kills += 1

@@ -148,7 +148,10 @@ def test_lock_files_hold_hashes_and_no_address() -> None:
 
 
 def test_the_network_is_off() -> None:
-    with pytest.raises((SocketConnectBlockedError, UserWarning)), socket.create_connection(("192.0.2.1", 9), timeout=1):
+    with (
+        pytest.raises((SocketConnectBlockedError, UserWarning)),
+        socket.create_connection(("192.0.2.1", 9), timeout=1),
+    ):
         pass
 
 

@@ -148,15 +148,17 @@ def book_payment(
     row = locked(session, row)
     problem = problem or told.problem(row)
     fact = known_fact(session, "stripe", told.payment_intent, "payment")
+    is_news = row.succeeded_at is None and problem not in NO_WORD_OF_OURS
+    if is_news:
+        row.succeeded_at = now
+        row.payment_intent_id = row.payment_intent_id or told.payment_intent
+        session.flush()
     if fact is None and told.amount is not None and told.amount > 0:
         fact = _record(session, row, told, problem=problem, now=now)
-    if problem not in NO_WORD_OF_OURS:
-        row.succeeded_at = row.succeeded_at or now
-        row.payment_intent_id = row.payment_intent_id or told.payment_intent
-    session.flush()
+    elif is_news:
+        reallocate(session, row.client_id, now=now)
     if problem is not None:
         return doubt(session, row, reason=problem, about=told.payment_intent, now=now)
-    reallocate(session, row.client_id, now=now)
     return "paid" if fact is not None and fact.problem is None else "needs_review"
 
 
