@@ -180,6 +180,12 @@ def test_a_nudge_at_four_holds_the_automatic_step_of_the_next_morning_until_the_
     assert log[-1].at == at("2026-03-11T08:00")
 
 
+def test_a_clock_set_back_an_hour_does_not_forget_the_letter_of_the_hour_before() -> None:
+    written = (contact(last_contact_at=at("2026-03-13T10:00")),)
+    held = ask(client(contacts=written), "2026-03-13T09:15").due[-1]
+    assert (held.step, held.reason, held.until) == ("+3", "contact_gap", at("2026-03-16T08:00"))
+
+
 def test_letters_in_two_currencies_go_together_and_then_both_wait_for_the_gap() -> None:
     two = client(invoice(), invoice(id=2, currency="USD"))
     log = simulate(two, rules=RULES, calendar=CALENDAR, start=at("2026-03-09T08:00"), end=at("2026-03-12T00:00"))
