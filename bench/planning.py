@@ -11,12 +11,11 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from nudgepay import embedded
 from nudgepay.db import Database
@@ -90,19 +89,20 @@ def _options() -> argparse.Namespace:
 
 def _measure(url: str, options: argparse.Namespace) -> dict[str, object]:
     large, small = _database(url, "large"), _database(url, "small")
-    _fill(large, options.invoices, options)
-    _fill(small, options.invoices // 10, options)
-    _plan_now(large)
-    _plan_now(small)
-    with psycopg.connect(large, autocommit=True) as connection:
+    for db, invoices in ((large, options.invoices), (small, options.invoices // 10)):
+        _fill(db.url, invoices, options)
+        run_planning(db, now=NOW, calendar=WorkCalendar())
+    with psycopg.connect(large.url, autocommit=True) as connection:
         connection.execute(KEEP)
         rows = connection.execute("SELECT count(*) FROM exactly_due").fetchone()[0]
     passes, inserts, idle_large, idle_small = [], [], [], []
     for _ in range(options.repetitions):
-        inserts.append(_timed(lambda: _insert(large), before=lambda: _undo(large)))
-        passes.append(_timed(lambda: _plan_now(large), before=lambda: _undo(large)))
-        idle_small.append(_timed(lambda: _plan_idle(small)) / LOOKS_OF_AN_IDLE_PASS)
-        idle_large.append(_timed(lambda: _plan_idle(large)) / LOOKS_OF_AN_IDLE_PASS)
+        inserts.append(_time_insert(large))
+        passes.append(_time_pass(large))
+        idle_small.append(_time_idle_pass(small))
+        idle_large.append(_time_idle_pass(large))
+    large.close()
+    small.close()
     seconds = {
         "pass": statistics.median(passes),
         "insert": statistics.median(inserts),
@@ -123,14 +123,12 @@ def _measure(url: str, options: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def _database(url: str, name: str) -> str:
+def _database(url: str, name: str) -> Database:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-    found = make_url(url).set(database=name).render_as_string(hide_password=False)
-    db = Database(found)
+    db = Database(make_url(url).set(database=name).render_as_string(hide_password=False))
     migrate(db)
-    db.close()
-    return found
+    return db
 
 
 def _fill(url: str, invoices: int, options: argparse.Namespace) -> None:
@@ -161,33 +159,30 @@ def _undo(url: str) -> None:
         connection.execute("VACUUM invoices")
 
 
-def _insert(url: str) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute(INSERT)
+def _time_insert(db: Database) -> float:
+    _undo(db.url)
+    with db.transaction() as session:
+        session.execute(text("SELECT 1"))
+        started = time.perf_counter()
+        session.execute(text(INSERT))
+        session.commit()
+        return time.perf_counter() - started
 
 
-def _plan_now(url: str) -> None:
-    _plan(url, NOW)
+def _time_pass(db: Database) -> float:
+    _undo(db.url)
+    db.ping()
+    started = time.perf_counter()
+    run_planning(db, now=NOW, calendar=WorkCalendar())
+    return time.perf_counter() - started
 
 
-def _plan_idle(url: str) -> None:
-    db = Database(url)
+def _time_idle_pass(db: Database) -> float:
+    db.ping()
+    started = time.perf_counter()
     for _ in range(LOOKS_OF_AN_IDLE_PASS):
         run_planning(db, now=NOW, calendar=WorkCalendar())
-    db.close()
-
-
-def _plan(url: str, now: datetime) -> None:
-    db = Database(url)
-    run_planning(db, now=now, calendar=WorkCalendar())
-    db.close()
-
-
-def _timed(work: Callable[[], None], *, before: Callable[[], None] = lambda: None) -> float:
-    before()
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    return (time.perf_counter() - started) / LOOKS_OF_AN_IDLE_PASS
 
 
 def _commit() -> str:

@@ -255,11 +255,17 @@ def upgrade() -> None:
         sa.CheckConstraint("amount_remaining = amount_due - amount_paid", name=op.f("ck_invoices_amounts_add_up")),
         sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name=op.f("fk_invoices_client_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invoices")),
-        sa.UniqueConstraint("external_id", name=op.f("uq_invoices_external_id")),
         sa.UniqueConstraint("number", name=op.f("uq_invoices_number")),
         sa.UniqueConstraint("token", name=op.f("uq_invoices_token")),
     )
     op.create_index("ix_invoices_client_id_status", "invoices", ["client_id", "status"], unique=False)
+    op.create_index(
+        "uq_invoices_external_id",
+        "invoices",
+        ["external_id"],
+        unique=True,
+        postgresql_where=sa.text("external_id IS NOT NULL"),
+    )
     op.create_index(
         "ix_invoices_next_at",
         "invoices",
@@ -574,6 +580,9 @@ def downgrade() -> None:
     op.drop_index("ix_money_facts_reverses", table_name="money_facts")
     op.drop_index("ix_money_facts_client_id", table_name="money_facts")
     op.drop_table("money_facts")
+    op.drop_index(
+        "uq_invoices_external_id", table_name="invoices", postgresql_where=sa.text("external_id IS NOT NULL")
+    )
     op.drop_index("ix_invoices_next_at", table_name="invoices", postgresql_where=sa.text("next_at IS NOT NULL"))
     op.drop_index("ix_invoices_client_id_status", table_name="invoices")
     op.drop_table("invoices")

@@ -72,7 +72,9 @@ class Invoice(Base):
     __table_args__ = (
         UniqueConstraint("number"),
         UniqueConstraint("token"),
-        UniqueConstraint("external_id"),
+        Index(
+            "uq_invoices_external_id", "external_id", unique=True, postgresql_where=text("external_id IS NOT NULL")
+        ),
         Index("ix_invoices_client_id_status", "client_id", "status"),
         Index("ix_invoices_next_at", "next_at", "id", postgresql_where=text("next_at IS NOT NULL")),
         CheckConstraint("amount_due > 0", name="amount_due_positive"),
