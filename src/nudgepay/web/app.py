@@ -20,6 +20,9 @@ from nudgepay.web.middleware import add_middleware
 from nudgepay.web.misses import Misses
 from nudgepay.web.outbox import pages as outbox
 from nudgepay.web.pay import showing, telling, unsubscribing
+from nudgepay.web.shortcut import Shortcut
+
+STRIPE_HOOK = "/webhooks/stripe"
 
 
 def create_app(runtime: Runtime) -> FastAPI:
@@ -37,13 +40,14 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.runtime = runtime
     app.state.misses = Misses()
     webhook = stripe_webhook(writer, lambda: accepted_secrets(runtime.settings.secret("stripe_webhook_secret")))
-    app.router.routes.append(Route("/webhooks/stripe", webhook, methods=["POST"]))
+    app.router.routes.append(Route(STRIPE_HOOK, webhook, methods=["POST"]))
     for router in (probes.router, cron.router, assets.router, showing.router, telling.router, unsubscribing.router):
         app.include_router(router)
     if shows_outbox(runtime.settings):
         app.include_router(outbox.router)
     add_error_handlers(app, runtime.settings)
     add_middleware(app, runtime.settings)
+    app.add_middleware(Shortcut, path=STRIPE_HOOK, endpoint=webhook)
     return app
 
 
