@@ -1,5 +1,7 @@
 """Operators' text: what it may do, what it may not, and what is told before it is used."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +27,11 @@ def test_every_language_has_every_word() -> None:
 def test_the_variables_that_are_promised_are_the_ones_that_are_given() -> None:
     assert operators_values(Reading(letter())).keys() == VARIABLES
     assert all(sample.keys() == VARIABLES for sample in SAMPLES)
+
+
+def test_every_variable_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "letters.md").read_text()
+    assert [name for name in sorted(VARIABLES) if f"| `{name}` |" not in page] == []
 
 
 @pytest.mark.parametrize(
