@@ -22,6 +22,7 @@ MAX_MINOR_UNITS = 10**15
 """Largest amount accepted for one fact or invoice; sums of a million of them still fit a BIGINT."""
 
 _PLAIN = re.compile(r"-?\d+(\.\d+)?")
+_LETTER_BESIDE_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 
 class AmountError(UsageError):
@@ -97,8 +98,12 @@ def _refuse_foreign_signs(text: str, locale: str) -> None:
 
 
 def format_money(minor: int, currency: str, locale: str) -> str:
-    """An amount for a reader of `locale`, with the currency's own number of decimals."""
-    return format_currency(to_major(minor, currency), currency, locale=babel_locale(locale))
+    """An amount for a reader of `locale`, with the currency's own number of decimals.
+
+    A currency of letters is set off by a no-break space, KWD 1.500 (CLDR, currencySpacing, which Babel leaves out).
+    """
+    formatted = format_currency(to_major(minor, currency), currency, locale=babel_locale(locale))
+    return _LETTER_BESIDE_DIGIT.sub("\u00a0", formatted)
 
 
 @lru_cache(maxsize=256)

@@ -66,6 +66,7 @@ def compose(
             total=sum(line.claimed for line in lines),
             pay_url=f"{terms.base_url}/p/{draft.token}",
             unsubscribe_url=f"{terms.base_url}/u/{particulars.unsubscribe_token}",
+            has_card=terms.has_card,
             references=particulars.references,
         )
     )

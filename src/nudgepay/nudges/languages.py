@@ -10,6 +10,8 @@ from nudgepay.money import babel_locale
 
 LANGUAGES = ("en", "de")
 """Languages in which every letter and payer's page is complete."""
+_ENGLISH_OF_NO_COUNTRY = "en_001"
+_WITHOUT_SHARP_S = frozenset({"CH", "LI"})
 
 
 @lru_cache(maxsize=1024)
@@ -24,10 +26,21 @@ def pick_language(locale: str, business_locale: str = "en") -> str:
 
 @lru_cache(maxsize=1024)
 def reading_locale(locale: str, business_locale: str = "en") -> Locale:
-    """The locale for formats: the reader's own where its language is the letter's, else the letter's."""
+    """The locale for formats: the reader's own where its language is the letter's, else the business's.
+
+    A reader of neither language gets the world's English (10 March 2026), not the one of a country.
+    """
     language = pick_language(locale, business_locale)
-    own = babel_locale(locale)
-    return own if own.language == language else babel_locale(language)
+    for candidate in (locale, business_locale):
+        own = babel_locale(candidate)
+        if own.language == language and candidate.replace("_", "-").split("-")[0].lower() == language:
+            return own
+    return Locale.parse(_ENGLISH_OF_NO_COUNTRY)
+
+
+def spells_without_sharp_s(locale: Locale) -> bool:
+    """German of Switzerland and Liechtenstein: Grüsse, not Grüße."""
+    return locale.language == "de" and locale.territory in _WITHOUT_SHARP_S
 
 
 @lru_cache(maxsize=4096)

@@ -15,7 +15,10 @@ LONGEST_LOOK_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The business, the rules and the limits of a pass. Seconds: `lease_seconds`, `longest_look_seconds`."""
+    """The business, the rules and the limits of a pass. Seconds: `lease_seconds`, `longest_look_seconds`.
+
+    `has_card`: the payers' pages take cards.
+    """
 
     business: Business
     base_url: str
@@ -23,6 +26,7 @@ class Terms:
     calendar: WorkCalendar
     lease_seconds: float
     longest_look_seconds: float = LONGEST_LOOK_SECONDS
+    has_card: bool = True
     write: Callable[[LetterInput], WrittenLetter] = write_letter
 
 
@@ -43,4 +47,5 @@ def terms_of(settings: Settings) -> Terms:
         rules=Rules(opens=opens, closes=closes, contact_gap_days=settings.contact_gap_days),
         calendar=WorkCalendar(opens, closes),
         lease_seconds=settings.sending_lease_seconds,
+        has_card=settings.secret("stripe_secret_key") is not None,
     )
