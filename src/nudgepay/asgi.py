@@ -1,6 +1,6 @@
 """`uvicorn --factory nudgepay.asgi:application`: the web process."""
 
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from nudgepay import log
 from nudgepay.config import Settings
@@ -9,7 +9,7 @@ from nudgepay.runtime import build_runtime
 from nudgepay.web.app import create_app
 
 
-def application() -> FastAPI:
+def application() -> ASGIApp:
     """Judge the settings, connect, and answer."""
     settings = Settings.load().ensure_valid(resolve=resolver_from_environment())
     log.configure(settings.log_level)

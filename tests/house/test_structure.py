@@ -160,7 +160,9 @@ def test_every_route_is_named_public(runtime_of: Runtime) -> None:
 
     from nudgepay.web.public import PUBLIC
 
-    routes = {getattr(context, "path", None) for context in iter_route_contexts(create_app(runtime_of).router.routes)}
+    routes = {
+        getattr(context, "path", None) for context in iter_route_contexts(create_app(runtime_of).app.router.routes)
+    }
     assert len(routes) >= len(PUBLIC) >= 10
     assert routes - PUBLIC == set()
 

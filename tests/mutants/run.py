@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[2]
 PATCHES = ROOT / "tests" / "mutants"
@@ -48,8 +49,8 @@ def read(patch: Path) -> Mutant:
     return Mutant(patch.stem, fields["Item"], fields["Breaks"], fields["Test"], patch)
 
 
-def copy_tree(to: Path) -> None:
-    """What git tracks, as it stands in the work tree."""
+def take_snapshot(to: Path) -> None:
+    """What git tracks, as it stands in the work tree at this moment: later edits do not reach the run."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
     for name in filter(None, listed.decode().split("\0")):
         source, target = ROOT / name, to / name
@@ -59,21 +60,24 @@ def copy_tree(to: Path) -> None:
 
 
 def run_test(tree: Path, test: str) -> tuple[int, str]:
-    """pytest's exit code and output, importing the copy's package."""
+    """pytest's exit code and the end of its output."""
+    done = _pytest(tree, ["-x", test], seconds=SECONDS)
+    return done.returncode, done.stdout[-1500:]
+
+
+def _pytest(tree: Path, arguments: list[str], *, seconds: int) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("NUDGEPAY_TEST_STRICT", None)
     probe = "import nudgepay, sys; sys.exit(not nudgepay.__file__.startswith(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", probe, str(tree)], env=environment, check=True, cwd=tree)
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", test]
-    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=SECONDS)
-    return done.returncode, done.stdout[-1500:]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *arguments]
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=seconds)
 
 
-def judge(mutant: Mutant) -> tuple[str, str]:
+def judge(mutant: Mutant, snapshot: Path) -> tuple[str, str]:
     """`killed`, or what is wrong."""
     with tempfile.TemporaryDirectory(prefix="np-mutant-") as home:
-        tree = Path(home)
-        copy_tree(tree)
+        tree = shutil.copytree(snapshot, Path(home) / "tree")
         applied = subprocess.run(
             ["git", "apply", "--whitespace=nowarn", str(mutant.patch)], cwd=tree, capture_output=True, text=True
         )
@@ -88,13 +92,24 @@ def judge(mutant: Mutant) -> tuple[str, str]:
         return ("survived" if code == 0 else f"pytest ended with {code}"), output
 
 
-def judge_green(test: str) -> tuple[str, str]:
-    """`green`, or what is wrong, without any defect."""
+def reds_without_defect(tests: list[str], snapshot: Path) -> set[str]:
+    """Which of the tests fail, or cannot be run, on the tree as it stands."""
     with tempfile.TemporaryDirectory(prefix="np-green-") as home:
-        tree = Path(home)
-        copy_tree(tree)
-        code, output = run_test(tree, test)
-        return ("green" if code == 0 else f"red without a defect ({code})"), output
+        tree = shutil.copytree(snapshot, Path(home) / "tree")
+        report = tree / "report.xml"
+        done = _pytest(tree, ["-n", str(WORKERS), "--dist", "worksteal", f"--junitxml={report}", *tests], seconds=1200)
+        cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314  # pytest's own report
+        failed = {case.get("name", "") for case in cases if any(part.tag in {"failure", "error"} for part in case)}
+        if done.returncode and not failed:
+            raise SystemExit(done.stdout[-1500:])
+        ran = {case.get("name", "") for case in cases}
+        return {test for test in tests if (names := _names(test, ran)) & failed or not names}
+
+
+def _names(test: str, ran: set[str]) -> set[str]:
+    """The reported names of one test id, with or without its parameters."""
+    wanted = test.rpartition("::")[2]
+    return {name for name in ran if name == wanted or name.startswith(f"{wanted}[")}
 
 
 def main() -> int:
@@ -105,19 +120,25 @@ def main() -> int:
     options = parser.parse_args()
     mutants = [read(patch) for patch in sorted(PATCHES.glob("*.patch")) if options.only in patch.stem]
     began = time.monotonic()
-    wrong: list[str] = []
+    tests = list(dict.fromkeys(mutant.test for mutant in mutants))
+    print(f"{len(tests)} tests without any defect ...", flush=True)
+    snapshot = Path(tempfile.mkdtemp(prefix="np-snapshot-"))
+    take_snapshot(snapshot)
+    red = reds_without_defect(tests, snapshot)
+    wrong = [f"{test}: red without a defect" for test in tests if test in red]
     results: dict[str, str] = {}
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        greens = {test: pool.submit(judge_green, test) for test in dict.fromkeys(m.test for m in mutants)}
-        reds = {mutant.name: pool.submit(judge, mutant) for mutant in mutants}
-        for number, mutant in enumerate(mutants, start=1):
-            verdict, output = reds[mutant.name].result()
-            green, green_output = greens[mutant.test].result()
-            results[mutant.name] = verdict if green == "green" else green
-            print(f"[{number}/{len(mutants)}] {results[mutant.name]:16} {mutant.name}: {mutant.breaks}", flush=True)
-            if results[mutant.name] != "killed":
-                wrong.append(f"{mutant.name}: {results[mutant.name]}\n{output if green == 'green' else green_output}")
-    print(f"{len(mutants)} planted defects, {len(mutants) - len(wrong)} killed, {time.monotonic() - began:.0f} s")
+        running = {pool.submit(judge, mutant, snapshot): mutant for mutant in mutants if mutant.test not in red}
+        for done in concurrent.futures.as_completed(running):
+            mutant, (verdict, output) = running[done], done.result()
+            results[mutant.name] = verdict
+            print(f"[{len(results)}/{len(running)}] {verdict:16} {mutant.name}: {mutant.breaks}", flush=True)
+            if verdict != "killed":
+                wrong.append(f"{mutant.name}: {verdict}\n{output}")
+    shutil.rmtree(snapshot)
+    results |= {mutant.name: "red without a defect" for mutant in mutants if mutant.test in red}
+    killed = sum(verdict == "killed" for verdict in results.values())
+    print(f"{len(mutants)} planted defects, {killed} killed, {time.monotonic() - began:.0f} s")
     print("\n".join(wrong))
     if options.write and not options.only:
         write(mutants, results)
@@ -146,7 +167,7 @@ def write(mutants: list[Mutant], results: dict[str, str]) -> None:
         "n": len(mutants),
         "killed": sum(result == "killed" for result in results.values()),
         "seed": None,
-        "results": results,
+        "results": dict(sorted(results.items())),
     }
     (ROOT / "docs" / "evidence" / "mutants.json").write_text(json.dumps(figures, indent=2) + "\n")
 

@@ -25,8 +25,11 @@ from nudgepay.web.shortcut import Shortcut
 STRIPE_HOOK = "/webhooks/stripe"
 
 
-def create_app(runtime: Runtime) -> FastAPI:
-    """The application over one runtime. No interactive docs: the API gets its own in time."""
+def create_app(runtime: Runtime) -> Shortcut:
+    """The application over one runtime, with the one hot path in front of it.
+
+    No interactive docs: the API gets its own in time.
+    """
     writer = EventWriter(AsyncStatements(runtime.db.url))
 
     @asynccontextmanager
@@ -47,8 +50,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         app.include_router(outbox.router)
     add_error_handlers(app, runtime.settings)
     add_middleware(app, runtime.settings)
-    app.add_middleware(Shortcut, path=STRIPE_HOOK, endpoint=webhook)
-    return app
+    return Shortcut(app, path=STRIPE_HOOK, endpoint=webhook)
 
 
 def shows_outbox(settings: Settings) -> bool:

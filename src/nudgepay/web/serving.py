@@ -6,6 +6,7 @@ import uvicorn
 
 from nudgepay.runtime import Runtime
 from nudgepay.web.app import create_app
+from nudgepay.web.bounded_head import BoundedHead
 
 
 def serve(runtime: Runtime, *, host: str, port: int) -> None:
@@ -28,6 +29,7 @@ def server_config(runtime: Runtime, *, host: str, port: int, **changes: Any) -> 
         proxy_headers=False,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=10,
-        h11_max_incomplete_event_size=32 * 1024,
+        http=BoundedHead,
+        ws="none",
         **changes,
     )

@@ -2,17 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 
 class Shortcut:
-    """ASGI middleware, outermost: POSTs to one path go straight to its endpoint."""
+    """ASGI application around another: POSTs to one path go straight to its endpoint, past FastAPI itself."""
 
-    def __init__(self, app: ASGIApp, *, path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
+    def __init__(self, app: FastAPI, *, path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
         """Every other request goes on to `app`."""
-        self._app = app
+        self.app = app
         self._path = path
         self._endpoint = endpoint
 
@@ -22,4 +23,4 @@ class Shortcut:
             response = await self._endpoint(Request(scope, receive))
             await response(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)

@@ -24,12 +24,16 @@ def stripe_webhook(
 ) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint; 404 while no secret is set. `accepted` is asked for each request, so secrets may rotate."""
 
+    accepted_events = metrics.webhook_events.labels(provider="stripe", outcome="accepted")
+    ok = PlainTextResponse("ok")
+
     async def endpoint(request: Request) -> Response:
         secrets = accepted()
         if not secrets:
             return PlainTextResponse("Not found", 404)
         try:
-            raw = await asyncio.wait_for(_read(request), READ_TIMEOUT_SECONDS)
+            async with asyncio.timeout(READ_TIMEOUT_SECONDS):
+                raw = await _read(request)
             ensure_signed(raw, request.headers.get("stripe-signature", ""), secrets, now=clock.now())
             event = parse(raw)
             await writer.write(event)
@@ -41,8 +45,8 @@ def stripe_webhook(
             return _refuse(400, "malformed")
         except DatabaseUnavailable:
             return _refuse(503, "unavailable")
-        metrics.webhook_events.labels(provider="stripe", outcome="accepted").inc()
-        return PlainTextResponse("ok")
+        accepted_events.inc()
+        return ok
 
     return endpoint
 
