@@ -87,6 +87,16 @@ def test_a_number_of_another_client_or_currency_is_an_error(db: Database) -> Non
     assert count(db, "invoices") == 1
 
 
+def test_a_fault_found_against_the_books_undoes_the_good_rows_before_it(db: Database) -> None:
+    take(db, line("A-1"), line("A-2"))
+    report = take(db, line("A-1", amount="120.00"), line("A-3", name="Cole"), line("A-2", name="Bolt"))
+    assert [(fault.line, fault.code) for fault in report.errors] == [(4, "other_client")]
+    assert (report.created, report.updated) == (0, 0)
+    assert (count(db, "invoices"), count(db, "clients")) == (2, 1)
+    with db.transaction() as session:
+        assert session.scalar(text("SELECT amount_due FROM invoices WHERE number = 'A-1'")) == 10_000
+
+
 def test_five_hundred_invoices_with_three_hundred_overdue_wait_for_release(db: Database) -> None:
     lines = [line(f"A-{n}", due="2026-03-01" if n < 300 else "2026-04-01") for n in range(500)]
     report = take(db, *lines)
