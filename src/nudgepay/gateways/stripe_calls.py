@@ -18,6 +18,8 @@ from nudgepay.gateways.stripe_errors import StripeUnavailable, leaves_doubt, may
 TRIES = 3
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 2.0
+LONGEST_HOLD_SECONDS = 60.0
+"""However long Retry-After asks for."""
 PATIENCE_IN_TIMEOUTS = 1.5
 """No try begins later than this many timeouts after the first."""
 
@@ -81,7 +83,7 @@ class StripeCalls:
         pause = most * random.uniform(0.5, 1)  # noqa: S311  # spreads callers, guards nothing
         asked = str((error.headers or {}).get("retry-after", ""))
         if asked.isascii() and asked.isdigit():
-            pause = max(pause, float(asked))
+            pause = min(max(pause, float(asked)), LONGEST_HOLD_SECONDS)
         if error.http_status == 429:
             self._pace.hold(pause)
         return pause

@@ -15,6 +15,7 @@ from nudgepay.gateways.stripe import StripeGateway, StripeRefused
 from nudgepay.ledger import LedgerEntry
 from nudgepay.payments.apply import drain
 from nudgepay.payments.checkouts import take_session
+from nudgepay.payments.closing import close_outdated
 from nudgepay.payments.inbox import IncomingEvent, store
 from nudgepay.payments.models import CheckoutSession, MoneyFact
 from nudgepay.payments.terms import StripeTerms
@@ -29,13 +30,15 @@ NAME = "stripe_sweep"
 
 @dataclass(slots=True)
 class SweepReport:
-    """What a sweep found: events that no webhook brought, sessions that moved, facts that Stripe does not know."""
+    """What a sweep found: events that no webhook brought, sessions that moved or were closed because they ask for
+    more than is owed, facts that Stripe does not know."""
 
     events_found: int = 0
     events_applied: int = 0
     sessions_checked: int = 0
     sessions_changed: int = 0
     sessions_found: int = 0
+    sessions_closed: int = 0
     drift: int = 0
 
     def document(self) -> dict[str, Any]:
@@ -56,6 +59,7 @@ def run_sweep(
     _check_unsettled(db, gateway, report, terms=terms, now=now)
     _find_paid_sessions(db, gateway, created_since, report, terms=terms, now=now)
     _find_unknown_facts(db, gateway, begin, report)
+    report.sessions_closed = close_outdated(db, gateway, now=now)
     return report
 
 
