@@ -15,7 +15,7 @@ from nudgepay.gateways.fakes.stripe import pay_page
 from nudgepay.gateways.fakes.stripe.forms import parse_form
 from nudgepay.gateways.fakes.stripe.keys import Answer
 from nudgepay.gateways.fakes.stripe.routes import answer, endpoint
-from nudgepay.gateways.fakes.stripe.store import Json, Refusal
+from nudgepay.gateways.fakes.stripe.store import Json, Refusal, invalid
 
 if TYPE_CHECKING:
     from nudgepay.gateways.fakes.stripe.server import FakeStripe
@@ -63,15 +63,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.fake.note_call(method, parts.path)
         fault = self.fake.faults.next_for(method, parts.path)
         request_id = self.fake.store.new_id("req")
-        params = parse_form(parts.query if method == "GET" else body)
         if fault != "drop":
-            self._answer_api(method, parts.path, params, fault, request_id)
+            raw = parts.query if method == "GET" else body
+            self._answer_api(method, parts.path, raw, fault, request_id)
         if fault in {"drop", "drop_after", "hang_after"}:
             self.close_connection = True
 
-    def _answer_api(self, method: str, path: str, params: Json, fault: str, request_id: str) -> None:
+    def _answer_api(self, method: str, path: str, raw: str, fault: str, request_id: str) -> None:
         try:
-            given = self._decide(method, path, params, fault, request_id)
+            given = self._decide(method, path, raw, fault, request_id)
         except Refusal as refusal:
             given = Answer(refusal.status, refusal.body)
         if fault == "hang_after":
@@ -79,11 +79,14 @@ class _Handler(BaseHTTPRequestHandler):
         if fault not in {"drop_after", "hang_after"}:
             self._send_api(given, request_id)
 
-    def _decide(self, method: str, path: str, params: Json, fault: str, request_id: str) -> Answer:
+    def _decide(self, method: str, path: str, raw: str, fault: str, request_id: str) -> Answer:
         if fault == "401" or not self._is_authorized():
             raise Refusal(401, "invalid_request_error", "Invalid API Key provided.")
         if fault == "429" or self.fake.limits.is_over(endpoint(method, path)):
             raise Refusal(429, "invalid_request_error", "Request rate limit exceeded.", code="rate_limit")
+        if fault == "503":
+            return Answer(503, _FAILED)
+        params = parse_form(raw)
         key = self.headers.get("Idempotency-Key")
         if method != "POST" or key is None:
             return self._work(method, path, params, fault)
@@ -101,8 +104,6 @@ class _Handler(BaseHTTPRequestHandler):
         return scheme in {"Basic", "Bearer"} and value == self.fake.api_key
 
     def _work(self, method: str, path: str, params: Json, fault: str) -> Answer:
-        if fault == "503":
-            return Answer(503, _FAILED, is_saved=False)
         if fault == "500":
             return Answer(500, _FAILED)
         if fault == "hold":
@@ -112,6 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
                 document = answer(self.fake.store, method, path, params, self.fake.url)
         except Refusal as refusal:
             return Answer(refusal.status, refusal.body, is_saved=refusal.status != 400)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            malformed = invalid(f"The parameters have a shape that does not fit ({type(error).__name__}).")
+            return Answer(malformed.status, malformed.body, is_saved=False)
         return Answer(500, _FAILED) if fault == "500_after" else Answer(200, document)
 
     def _pay_page(self, method: str, session_id: str, body: str) -> None:

@@ -15,7 +15,7 @@ from nudgepay.gateways.stripe_locales import LOCALES
 KNOWN = frozenset(
     {
         *("adaptive_pricing", "cancel_url", "client_reference_id", "customer_email", "expand", "expires_at"),
-        *("line_items", "locale", "metadata", "mode", "payment_intent_data", "payment_method_types"),
+        *("line_items", "locale", "metadata", "mode", "payment_intent_data"),
         *("submit_type", "success_url", "ui_mode"),
     }
 )

@@ -42,7 +42,7 @@ def create_session(store: Store, params: Json) -> Json:
             "metadata": dict(params.get("metadata") or {}),
             "mode": "payment",
             "payment_intent": None,
-            "payment_method_types": params.get("payment_method_types") or ["card"],
+            "payment_method_types": ["card", "sepa_debit"],
             "payment_status": "unpaid",
             "status": "open",
             "submit_type": params.get("submit_type"),
