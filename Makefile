@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test ci lint bench mutants proof docs clean
+.PHONY: help install demo test ci lint bench mutants proof clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -12,6 +12,7 @@ install: $(BIN)/nudgepay  ## .venv from the hashed locks
 
 $(BIN)/nudgepay: requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned dependencies ..."
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -30,7 +31,17 @@ lint: install  ## style, types, imports, security patterns
 	$(BIN)/bandit -q -c pyproject.toml -r src
 
 ci: lint test  ## what a pull request must pass
-	$(BIN)/nudgepay config check
+	ENVIRONMENT=test $(BIN)/nudgepay config check
+
+bench: install  ## ratios to limits measured in the same run; figures into docs/evidence
+	$(BIN)/python bench/webhook.py
+	$(BIN)/python bench/planning.py
+
+mutants: install  ## every planted defect must turn its test red (ARGS=--only part)
+	$(BIN)/python tests/mutants/run.py --write $(ARGS)
+
+proof: install  ## the long forms of the fault tests; figures into docs/evidence
+	NUDGEPAY_PROOF=1 $(BIN)/pytest tests/faults -s --timeout 1200 $(ARGS)
 
 clean:  ## forget the virtual environment and local data
 	rm -rf $(VENV) var

@@ -41,7 +41,7 @@ INSERT INTO invoices (number, client_id, currency, amount_due, amount_remaining,
 SELECT 'A-' || n, 1 + n %% %(clients)s, 'EUR', 10000, 10000, due_on - 30, due_on, md5(n || %(seed)s::text),
        CASE WHEN n <= %(due)s THEN %(now)s - interval '1 hour'
             ELSE (due_on - 3)::timestamptz + interval '12 hours' END
-  FROM (SELECT n, CASE WHEN n > %(due)s THEN %(today)s + 7 + (n * 7919 + %(seed)s) %% 80
+  FROM (SELECT n, CASE WHEN n > %(due)s THEN %(today)s + 7 + ((n::bigint * 7919 + %(seed)s) %% 80)::int
                        WHEN n %% 2 = 0 THEN %(today)s ELSE %(today)s + 2 END AS due_on
           FROM generate_series(1, %(invoices)s) AS n) AS made
 """

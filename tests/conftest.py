@@ -89,3 +89,21 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
             "FROM_EMAIL": "billing@atelier.example",
         }
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was skipped, and why, last."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.write_sep("=", f"{len(skipped)} skipped on this machine")
+        for report in skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+            terminalreporter.write_line(f"{report.nodeid}: {reason}")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Under NUDGEPAY_TEST_STRICT=1 a skip fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    strict = os.environ.get("NUDGEPAY_TEST_STRICT") == "1"
+    if strict and reporter is not None and reporter.stats.get("skipped") and exitstatus == 0:
+        session.exitstatus = 1

@@ -192,6 +192,7 @@ def upgrade() -> None:
         sa.Column("succeeded_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("expired_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name=op.f("fk_checkout_sessions_client_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_checkout_sessions")),
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_checkout_sessions_idempotency_key")),
@@ -262,7 +263,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_invoices_next_at",
         "invoices",
-        ["next_at"],
+        ["next_at", "id"],
         unique=False,
         postgresql_where=sa.text("next_at IS NOT NULL"),
     )

@@ -1,41 +1,18 @@
 """The commands around letters, run in this process: shapes, exit codes, one JSON document."""
 
 import json
-import logging
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from nudgepay.cli.main import app
+from cli.conftest import Command
 from nudgepay.config import Settings
 from nudgepay.db import Database
-from nudgepay.errors import Busy, NudgePayError, Refused, UsageError
+from nudgepay.errors import Busy, Refused, UsageError
 from nudgepay.gateways.mail import OutcomeUnknown
 from nudgepay.nudges.passes import PASS_LOCK
 from nudges.books import MONDAY, Answering, due_clients, make_client, make_invoice, outbox_of, send, states, value
 
 AT = "2026-03-02T09:00:00Z"
-Command = Callable[..., Any]
-
-
-@pytest.fixture
-def command(settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
-    monkeypatch.setenv("ENVIRONMENT", "test")
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("NUDGEPAY_HOME", str(settings.nudgepay_home))
-
-    def run(*arguments: str) -> Any:
-        result = CliRunner().invoke(app, list(arguments))
-        if isinstance(result.exception, NudgePayError):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    handlers = logging.root.handlers
-    yield run
-    logging.root.handlers = handlers
 
 
 def test_a_run_tells_what_it_did_in_one_document(db: Database, command: Command) -> None:

@@ -80,14 +80,22 @@ def nursery(log: Path) -> Iterator[Nursery]:
         made.close()
 
 
-def is_stopped(pid: int) -> bool:
-    """The kernel says that the process is frozen (state T)."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-
-
 def is_gone(pid: int) -> bool:
     """No such process any more."""
     return not Path(f"/proc/{pid}").exists()
+
+
+def is_stopped_or_gone(pid: int) -> bool:
+    """The kernel says that the process is frozen (state T), or it found nothing to do and ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return True
+
+
+def wake(pid: int) -> None:
+    """Let a frozen process go on."""
+    os.kill(pid, signal.SIGCONT)
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = 30) -> None:

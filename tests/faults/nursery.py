@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import threading
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,15 @@ def work(
     journal: str,
     lease: float,
     now: str,
+    started: float,
+    speed: float,
     freeze_at: str | None = None,
     passes: int | None = None,
 ) -> None:
-    """Run passes until killed. `freeze_at`: stop this process (SIGSTOP) at that moment of its first letter."""
+    """Run passes until killed. `freeze_at`: stop this process (SIGSTOP) at that moment of its first letter.
+
+    Business time is `now` when the wall clock shows `started`, and runs `speed` times as fast.
+    """
     settings = Settings.load({"ENVIRONMENT": "test", "SENDING_LEASE_SECONDS": str(lease), "BASE_URL": "http://x"})
     db = Database(url, application="worker")
     relay = Relay("127.0.0.1", port, "none", "atelier.example", step_timeout=1, total=3)
@@ -52,7 +58,7 @@ def work(
             receipts=SinkReceipts(Path(journal)),
             terms=terms_of(settings),
             environment="test",
-            now=datetime.fromisoformat(now),
+            now=datetime.fromisoformat(now) + timedelta(seconds=(time.time() - started) * speed),
             actor="test",
             watch=watch,
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from faults.harness import Nursery, all_accepted, is_gone, is_stopped, nursery, tally, wait_until
+from faults.harness import Nursery, all_accepted, is_gone, is_stopped_or_gone, nursery, tally, wait_until, wake
 from nudgepay.db import Database
 from nudgepay.gateways.fakes.smtp_session import Manners
 from nudgepay.gateways.fakes.smtp_sink import SmtpSink
@@ -40,6 +40,8 @@ def arguments(database_url: str, sink: SmtpSink, **changes: Any) -> dict[str, An
         "journal": str(sink.journal),
         "lease": 1.0,
         "now": MONDAY.isoformat(),
+        "started": time.time(),
+        "speed": 30.0,
     } | changes
 
 
@@ -49,24 +51,31 @@ def test_workers_killed_at_random_lose_nothing_and_repeat_nothing(
     due_clients(db, LETTERS)
     dice = random.Random(SEED)
     kills = 0
-    with SmtpSink(tmp_path / "journal.jsonl", on_kept=lambda _: time.sleep(0.03)) as sink:
+    kept: list[object] = []
+
+    def keep(letter: object) -> None:
+        kept.append(letter)
+        time.sleep(0.12)
+
+    with SmtpSink(tmp_path / "journal.jsonl", on_kept=keep) as sink:
         given = arguments(database_url, sink)
         alive = [workers.spawn(**given), workers.spawn(**given)]
-        while kills < KILLS:
-            time.sleep(dice.uniform(0.05, 0.35))
+        while kills < KILLS and not all_accepted(db):
+            before = len(kept)
+            wait_until(lambda before=before: len(kept) > before or all_accepted(db), seconds=60)
+            time.sleep(dice.uniform(0.0, 0.3))
             victim = dice.randrange(2)
             workers.kill(alive[victim])
             kills += 1
             alive[victim] = workers.spawn(**given)
-        in_doubt = value(db, "SELECT count(*) FROM audit_events WHERE actor = 'job:reconcile'")
         wait_until(lambda: all_accepted(db), seconds=240)
     found = tally(db, sink.journal)
     reconciled = value(db, "SELECT count(*) FROM audit_events WHERE actor = 'job:reconcile'")
     with capsys.disabled():
         print(f"\n{found.line('SIGKILL at random', kills=kills, reconciled=reconciled, seed=SEED)}")
     assert (found.lost, found.duplicate, found.unexpected, found.unknown) == (0, 0, 0, 0)
-    assert in_doubt <= reconciled
-    assert value(db, "SELECT max(fence) FROM reminders") > 1, "the kills struck work in hand"
+    assert kills > KILLS / 2, "there was work left to strike"
+    assert reconciled > 0, "the kills struck letters on their way"
 
 
 def test_a_worker_killed_between_the_relays_yes_and_its_own_record_leaves_one_letter(
@@ -120,17 +129,18 @@ def test_a_worker_frozen_beyond_its_lease_writes_nothing_when_it_wakes(
         while len(sleepers) < FREEZES and not all_accepted(db):
             pid = workers.spawn(**given, freeze_at=freeze_at)
             sleepers.append(pid)
-            wait_until(partial(is_stopped, pid))
+            wait_until(partial(is_stopped_or_gone, pid))
             time.sleep(1.3)
             wait_until(partial(is_gone, workers.spawn(**given)))
-            os.kill(pid, signal.SIGCONT)
+            if not is_gone(pid):
+                wake(pid)
             wait_until(partial(is_gone, pid))
-        workers.spawn(**arguments(database_url, sink, now=MONDAY.replace(minute=30).isoformat()))
+        workers.spawn(**given | {"passes": None})
         wait_until(lambda: all_accepted(db))
     found = tally(db, sink.journal)
     told = workers.told()
     with capsys.disabled():
-        print(f"\n{found.line(f'SIGSTOP at {moment}', freezes=len(sleepers), fenced=told['fenced'])}")
+        print(f"\n{found.line(f'SIGSTOP at {moment}', rounds=len(sleepers), fenced=told['fenced'])}")
     assert (found.lost, found.duplicate, found.unexpected, found.unknown) == (0, 0, 0, 0)
     assert told["fenced"] > 0, "a sleeper woke up to find its fence gone"
 
@@ -148,10 +158,10 @@ def test_every_way_in_which_a_relay_can_fail_leaves_each_letter_exactly_once(
         sink.script.plan(refuse(550, text="5.1.1 nobody"), recipient="client6@client.example")
         sink.script.plan(refuse(421, at="DATA"), recipient="client7@client.example")
         sink.script.plan(HANG_UP_BEFORE_STORING, HANG_UP_BEFORE_STORING, recipient="client8@client.example")
-        later = MONDAY.replace(minute=10).isoformat()
-        workers.spawn(**arguments(database_url, sink, lease=1.5))
-        workers.spawn(**arguments(database_url, sink, lease=1.5, now=later))
-        wait_until(lambda: set(states(db)) == {"accepted", "failed", "skipped"})
+        given = arguments(database_url, sink, lease=1.5, speed=120.0)
+        workers.spawn(**given)
+        workers.spawn(**given)
+        wait_until(lambda: set(states(db)) == {"accepted", "failed", "skipped"}, seconds=60)
     found = tally(db, sink.journal)
     failed = {row.to_address for row in rows(db, "SELECT to_address FROM letters WHERE state = 'failed'")}
     with capsys.disabled():

@@ -333,3 +333,12 @@ def test_a_relay_that_grew_tired_of_waiting_is_called_again(tmp_path: Path, open
             session.join()
         transport.deliver(envelope(), may_begin=yes)
         assert len(sink.kept()) == 2
+
+
+def test_a_scripted_turn_waits_for_an_attempt_that_reaches_it(sink: SmtpSink, open_transport: Open) -> None:
+    sink.script.plan(refuse(554, at="message"), recipient="ada@client.example")
+    transport = open_transport(sink)
+    with pytest.raises(TooLate):
+        transport.deliver(envelope(), may_begin=lambda: False)
+    with pytest.raises(PermanentRefusal):
+        transport.deliver(envelope(), may_begin=yes)

@@ -19,7 +19,7 @@ from nudgepay.gateways.stripe import (
 )
 from nudgepay.invoices.actions import close_invoice, create_client, create_invoice
 from nudgepay.invoices.queries import lock_invoices
-from nudgepay.payments.actions import open_review, record_payment
+from nudgepay.payments.actions import record_payment
 from nudgepay.payments.closing import close_outdated
 from nudgepay.payments.pay_link import (
     NothingToPay,
@@ -29,6 +29,7 @@ from nudgepay.payments.pay_link import (
     TooMuch,
     open_checkout,
 )
+from nudgepay.payments.reviews import open_review
 from nudgepay.payments.sweep import run_sweep
 from payments.conftest import NOW, TERMS, Books
 
@@ -306,14 +307,7 @@ def test_a_payment_on_its_way_is_seen_behind_a_doubt(books: Books) -> None:
     books.fake.pay(click(books), "sepa_debit")
     books.receive_all()
     with books.db.transaction() as session:
-        open_review(
-            session,
-            invoice_id=books.invoice_ids[0],
-            client_id=books.client_id,
-            reason="refund",
-            key="doubt",
-            details={},
-        )
+        open_review(session, invoice_ids=books.invoice_ids[:1], reason="refund", source="doubt", details={})
         session.execute(text("UPDATE invoices SET money_state = 'needs_review' WHERE money_state = 'in_payment'"))
     with pytest.raises(PaymentInFlight):
         click(books)

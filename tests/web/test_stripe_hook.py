@@ -65,6 +65,33 @@ def test_an_old_or_future_timestamp_is_refused(client: TestClient, shift: int) -
     assert post(client, event(), at=time.time() + shift).status_code == 400
 
 
+def test_an_old_signature_does_not_become_fresh_by_a_second_timestamp(client: TestClient, runtime: Runtime) -> None:
+    raw, now = event(), int(time.time())
+    old = signature(raw, SECRET, now - 86_400).removeprefix(f"t={now - 86_400},")
+    for header in (
+        f"t={now - 86_400}=x,t={now},{old}",
+        f"t={now},t={now - 86_400},{old}",
+        f"t={now - 86_400},{old},t={now}",
+    ):
+        assert post(client, raw, header=header).status_code == 400
+    assert stored(runtime) == []
+
+
+def test_a_header_that_is_no_ascii_is_refused(client: TestClient) -> None:
+    raw = event()
+    answer = client.post(
+        "/webhooks/stripe", content=raw, headers={"Stripe-Signature": f"t={int(time.time())},v1=é".encode()}
+    )
+    assert answer.status_code == 400
+
+
+def test_several_signatures_are_looked_at_while_stripe_rolls_a_secret(client: TestClient) -> None:
+    raw, now = event(), int(time.time())
+    good = signature(raw, SECRET, now)
+    assert post(client, raw, header=f"{good},v1={'0' * 64},v0={'1' * 64}").status_code == 200
+    assert post(client, raw, header=good.replace(",v1=", f",v1={'0' * 64},v1=")).status_code == 200
+
+
 def test_a_replay_has_one_effect(client: TestClient, runtime: Runtime) -> None:
     assert {post(client, event()).status_code for _ in range(20)} == {200}
     assert stored(runtime) == ["evt_1"]
@@ -82,12 +109,20 @@ def test_a_replay_has_one_effect(client: TestClient, runtime: Runtime) -> None:
         b"\xff\xfe",
         b'{"id": "evt_1", "type": "ping", "x": NaN}',
         b"[" * 100_000,
+        b'{"id": "evt_1", "type": "ping", "x": "\\u0000"}',
+        b'{"id": "evt_1", "type": "ping", "\\uD800": [1]}',
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_a_signed_body_that_is_no_event_is_refused(client: TestClient, runtime: Runtime, raw: bytes) -> None:
     assert post(client, raw).status_code == 400
     assert stored(runtime) == []
+
+
+def test_text_that_only_looks_like_an_escape_is_kept(client: TestClient, runtime: Runtime) -> None:
+    raw = b'{"id": "evt_1", "type": "ping", "x": "\\\\u0000 \\ud83d\\ude00"}'
+    assert post(client, raw).status_code == 200
+    assert stored(runtime) == ["evt_1"]
 
 
 def test_a_body_larger_than_any_event_is_refused_by_its_length(client: TestClient, runtime: Runtime) -> None:

@@ -116,13 +116,17 @@ def void(
     """Close an invoice without payment; its reminders end."""
     from nudgepay.invoices.actions import close_invoice
     from nudgepay.invoices.queries import invoice_by_number, lock_client, lock_invoices
+    from nudgepay.payments.books import reallocate
 
     with open_runtime() as runtime, runtime.db.transaction() as session:
+        now = instant(None)
         invoice = invoice_by_number(session, number)
         lock_client(session, invoice.client_id)
         lock_invoices(session, [invoice.id])
         status = "uncollectible" if uncollectible else "void"
-        close_invoice(session, invoice, status=status, now=instant(None), actor=actor())
+        close_invoice(session, invoice, status=status, now=now, actor=actor())
+        session.flush()
+        reallocate(session, invoice.client_id, now=now)
     print(f"Invoice {number} is {status}; nothing more will be sent for it.")
 
 

@@ -57,7 +57,7 @@ def undo(payment: Annotated[int, typer.Argument(help="The payment's id, from `pa
 @app.command()
 def allocate(
     payment: Annotated[int, typer.Argument(help="The payment's id, from `payments list`.")],
-    parts: Annotated[list[str], typer.Argument(help="NUMBER=AMOUNT for each invoice, in order.")],
+    parts: Annotated[list[str], typer.Argument(help="NUMBER=AMOUNT for each invoice, in order; 0 takes it off.")],
 ) -> None:
     """Point a payment, or credit that is left over, at other invoices."""
     from nudgepay.payments.bank import allocate_by_hand
@@ -129,10 +129,10 @@ def resolve(
     resolution: Annotated[str, typer.Argument(help="What was found, in a few words.")],
 ) -> None:
     """Settle a doubt: the invoice is what its facts say again, and the chase may go on."""
-    from nudgepay.payments.actions import settle_review
+    from nudgepay.payments.actions import resolve_review
 
     with open_runtime() as runtime, runtime.db.transaction() as session:
-        settle_review(session, review, resolution=resolution, now=instant(None), actor=actor())
+        resolve_review(session, review, resolution=resolution, now=instant(None), actor=actor())
     print(f"Review {review} is settled.")
 
 
@@ -152,5 +152,7 @@ def sweep(as_json: Json = False) -> None:
             details.update(report.document())
     if as_json:
         print_json(report.document())
-        return
-    print_table("Stripe sweep", ["what", "count>"], list(report.document().items()), empty="")
+    else:
+        print_table("Stripe sweep", ["what", "count>"], list(report.document().items()), empty="")
+    if report.drift:
+        raise typer.Exit(1)

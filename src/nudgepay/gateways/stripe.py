@@ -4,7 +4,7 @@ Objects come back as plain dicts shaped like those in webhooks, their amounts in
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from nudgepay.gateways.stripe_amounts import AmountNotPayable, to_stripe
@@ -143,15 +143,16 @@ class StripeGateway:
         return self._calls.ask(lambda client: client.v1.disputes.retrieve(dispute_id))
 
     def list_events(
-        self, *, created_since: int, types: Sequence[str] | None = None, delivery_success: bool | None = None
+        self, *, created_since: int, types: Collection[str] = (), delivery_success: bool | None = None
     ) -> Iterator[Json]:
         """Events since `created_since` (seconds since 1970), newest first; Stripe keeps them for 30 days.
 
-        `types`: at most 20 names. `delivery_success`: False for those that some endpoint has not taken yet.
+        `types` narrows them to at most 20 types (docs.stripe.com/api/events/list). `delivery_success`: False for
+        those that some endpoint has not taken yet.
         """
         extra: Json = {} if delivery_success is None else {"delivery_success": delivery_success}
-        if types is not None:
-            extra["types"] = list(types)
+        if types:
+            extra["types"] = sorted(types)
         return self._pages(lambda client, page: client.v1.events.list(page), created_since, extra)
 
     def retrieve_account(self) -> Json:

@@ -1,7 +1,7 @@
 """The planning pass: every step that has come due becomes a row. What a pass costs is what is due."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, text
@@ -17,6 +17,7 @@ from nudgepay.nudges.timeline import UNPLANNABLE, timeline
 
 BATCH = 5_000
 RETRY_UNPLANNABLE = timedelta(days=1)
+BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,16 @@ class PlanningCounts:
 
 _DUE = """
 SELECT i.id, i.client_id, i.issued_on, i.due_on, c.country, c.timezone,
-       coalesce(i.schedule_name, c.schedule_name, :default) AS schedule, i.status = 'open' AS is_open
+       coalesce(i.schedule_name, c.schedule_name, :default) AS schedule, i.status = 'open' AS is_open, i.next_at
   FROM invoices i JOIN clients c ON c.id = i.client_id
- WHERE i.next_at <= :now
+ WHERE i.next_at <= :now AND (i.next_at, i.id) > (CAST(:after AS timestamptz), CAST(:after_id AS bigint))
  ORDER BY i.next_at, i.id
  LIMIT :batch
    FOR SHARE OF c SKIP LOCKED
    FOR NO KEY UPDATE OF i SKIP LOCKED
 """
 """A client in a sender's hands is passed over: the client's lock comes before those of its reminders and
-invoices, for everybody, so no two can wait for each other."""
+invoices, for everybody, so no two can wait for each other. A pass goes forward only, past what it has written."""
 
 _LOOK = """
 UPDATE reminders SET look_at = :now
@@ -94,9 +95,10 @@ def run_planning(
     occurrence does nothing. An invoice that cannot be planned is told as a notice and tried again a day later.
     """
     looked_at = planned = failed = 0
+    after, after_id = BEGINNING, 0
     while limit is None or looked_at < limit:
         with db.transaction() as session:
-            rows = list(session.execute(text(_DUE), {"now": now, "batch": batch, "default": DEFAULT}))
+            rows = _due(session, now=now, batch=batch, after=after, after_id=after_id)
             work = _Batch(current_schedules(session), calendar, now)
             for row in rows:
                 work.add(row)
@@ -108,7 +110,13 @@ def run_planning(
         failed += len(work.failed())
         if len(rows) < batch:
             break
+        after, after_id = rows[-1].next_at, rows[-1].id
     return PlanningCounts(looked_at, planned, failed)
+
+
+def _due(session: Session, *, now: datetime, batch: int, after: datetime, after_id: int) -> list[Row[Any]]:
+    query = {"now": now, "batch": batch, "default": DEFAULT, "after": after, "after_id": after_id}
+    return list(session.execute(text(_DUE), query))
 
 
 class _Group(NamedTuple):
@@ -140,7 +148,7 @@ class _Batch:
 
     def add(self, row: Row[Any]) -> None:
         """Take in one invoice."""
-        invoice_id, client_id, *common = tuple(row)
+        invoice_id, client_id, *common, _ = tuple(row)
         key = tuple(common)
         group = self.known.get(key)
         if group is None:

@@ -12,6 +12,8 @@ from nudgepay.nudges.letter import WrittenLetter
 from nudgepay.nudges.mime import message_id
 from nudgepay.nudges.terms import Terms
 
+LEADS_NOWHERE = "PREVIEW"
+
 
 def write_preview(
     session: Session, client: ClientFacts, letter: LetterPlan, *, terms: Terms, now: datetime
@@ -22,7 +24,7 @@ def write_preview(
         letter_id=letter_id,
         n=1,
         message_id=message_id(letter_id, 1, terms.business.from_email),
-        token="PREVIEW",  # noqa: S106  # a place holder in a link that leads nowhere
+        token=LEADS_NOWHERE,
         client_id=client.id,
         contact=contact_of(client, letter),
         currency=letter.currency,

@@ -11,11 +11,13 @@ from typing import Literal
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from nudgepay import audit, ledger
+from nudgepay import ledger
 from nudgepay.gateways.mail import PermanentRefusal, TemporaryRefusal, shortened
+from nudgepay.invoices.queries import lock_client
 from nudgepay.nudges.claiming import mark_unknown
 from nudgepay.nudges.looking import Outgoing
 from nudgepay.nudges.reasons import HeldReason
+from nudgepay.nudges.suppressions import suppress
 
 Outcome = Literal["accepted", "failed", "unknown", "planned", "fenced"]
 
@@ -53,10 +55,13 @@ def settle_unknown(session: Session, sent: Outgoing, *, reply: str) -> Outcome:
 
 def settle_refused(session: Session, sent: Outgoing, refusal: PermanentRefusal, *, now: datetime) -> Outcome:
     """Refused for good. A missing mailbox blocks the address; another contact of the client is written to instead."""
+    if refusal.bad_address:
+        lock_client(session, sent.client_id)
     if not _settle_letter(session, sent, "failed", reply=refusal.reply):
         return "fenced"
     if refusal.bad_address:
-        _block_address(session, sent, code=refusal.code)
+        source = f"smtp:{refusal.code}"
+        suppress(session, address=sent.envelope.recipient, reason="bounced", source=source, now=now, actor=ACTOR)
     if refusal.bad_address and _has_another_recipient(session, sent):
         _plan_again(session, sent, PutBack(look_at=now, error=str(refusal)), keeps_letter=False)
     else:
@@ -139,21 +144,6 @@ def _plan_again(session: Session, sent: Outgoing, back: PutBack, *, keeps_letter
             "keeps": keeps_letter,
         },
     )
-
-
-def _block_address(session: Session, sent: Outgoing, *, code: int | None) -> None:
-    session.execute(
-        text(
-            "INSERT INTO suppressions (address, reason, source)"
-            " SELECT lower(to_address), 'bounced', :source FROM letters WHERE id = :letter ON CONFLICT DO NOTHING"
-        ),
-        {"letter": sent.letter_id, "source": f"smtp:{code}"},
-    )
-    details = {"contact_id": sent.contact_id, "client_id": sent.client_id, "code": code}
-    audit.record(
-        session, actor=ACTOR, action="contact.bounce", subject=f"contacts:{sent.contact_id}", after={"code": code}
-    )
-    ledger.notice(session, "contact.bounced", f"contact.bounced:{sent.contact_id}", details)
 
 
 def _has_another_recipient(session: Session, sent: Outgoing) -> bool:

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from nudgepay import ledger, log, metrics
 from nudgepay.db import Database, is_outage
 from nudgepay.errors import OperationalError
-from nudgepay.gateways.stripe import StripeGateway, StripeRefused
-from nudgepay.payments.checkouts import book_payment, checkout_of, doubt, take_session
-from nudgepay.payments.reversals import Reversal, take_reversal
+from nudgepay.gateways.stripe import StripeGateway, StripeKeyRejected, StripeRefused
+from nudgepay.payments.checkouts import Told, book_payment, checkout_of, take_session, tell_foreign
+from nudgepay.payments.reversals import ensure_payment, payment_of, take_reversal
 from nudgepay.payments.terms import StripeTerms
 
 MAX_TRIES = 8
@@ -73,7 +73,7 @@ def _claim(session: Session) -> list[Claimed]:
 
 def _handle(db: Database, gateway: StripeGateway | None, event: Claimed, *, terms: StripeTerms, now: datetime) -> str:
     try:
-        apply = _prepare(gateway, json.loads(event.payload), terms)
+        apply = _prepare(db, gateway, json.loads(event.payload), terms)
         with db.transaction() as session:
             outcome = apply(session, now)
             _close(session, event.event_id, outcome)
@@ -82,72 +82,86 @@ def _handle(db: Database, gateway: StripeGateway | None, event: Claimed, *, term
     return outcome
 
 
-def _prepare(gateway: StripeGateway | None, document: Json, terms: StripeTerms) -> Applier:
+def _prepare(db: Database, gateway: StripeGateway | None, document: Json, terms: StripeTerms) -> Applier:
     """Ask Stripe what the event needs, outside any transaction, and return the writing half."""
     handler = HANDLERS.get(document["type"])
     if handler is None:
         return lambda session, now: "ignored"
     subject = document["data"]["object"]
-    breach = terms.breach(document)
+    breach = _own_terms(gateway, document, terms).breach(document)
     if breach is not None:
-        return lambda session, now: _park(session, subject, breach, now=now)
-    return handler(gateway, document["type"], subject)
+        return lambda session, now: _take_foreign(session, subject, breach, now=now)
+    return handler(db, gateway, document["type"], subject)
 
 
-def _park(session: Session, subject: Json, reason: str, *, now: datetime) -> str:
-    """Money of another mode or account: booked nowhere; an invoice of ours that it names waits for a person."""
-    row = checkout_of(session, subject)
-    if row is not None:
-        doubt(session, row, reason=reason, key=str(subject.get("id")), now=now)
-    ledger.notice(session, "stripe.foreign_event", f"stripe.{reason}", {"reason": reason})
-    return reason
+def _own_terms(gateway: StripeGateway | None, document: Json, terms: StripeTerms) -> StripeTerms:
+    """With our own account's id, asked of Stripe when an event names one and no setting says which is ours."""
+    if document.get("account") is None or terms.account is not None or gateway is None:
+        return terms
+    return replace(terms, account=gateway.retrieve_account()["id"])
 
 
-def _session_changed(gateway: StripeGateway | None, event_type: str, subject: Json) -> Applier:
+def _take_foreign(session: Session, subject: Json, breach: str, *, now: datetime) -> str:
+    """Of another mode or account: nothing is booked; an invoice of ours that it names waits for a person."""
+    ledger.notice(session, "stripe.foreign_event", f"stripe.{breach}", {"reason": breach})
+    if checkout_of(session, subject) is None:
+        return breach
+    if subject.get("object") == "checkout.session":
+        take_session(session, subject, event_type=None, now=now, breach=breach)
+    elif subject.get("object") == "payment_intent":
+        _take_intent(session, subject, now=now, breach=breach)
+    return breach
+
+
+def _session_changed(db: Database, gateway: StripeGateway | None, event_type: str, subject: Json) -> Applier:
     return lambda session, now: take_session(session, subject, event_type=event_type, now=now)
 
 
-def _intent_succeeded(gateway: StripeGateway | None, event_type: str, subject: Json) -> Applier:
+def _intent_succeeded(db: Database, gateway: StripeGateway | None, event_type: str, subject: Json) -> Applier:
+    return lambda session, now: _take_intent(session, subject, now=now)
+
+
+def _take_intent(session: Session, intent: Json, *, now: datetime, breach: str | None = None) -> str:
+    row = checkout_of(session, intent)
+    if row is None:
+        return tell_foreign(session, intent)
+    told = Told.by(intent["id"], intent.get("amount_received"), intent.get("currency"))
+    return book_payment(session, row, told, problem=breach, now=now)
+
+
+def _refund_changed(db: Database, gateway: StripeGateway | None, event_type: str, subject: Json) -> Applier:
+    return _reverse(db, gateway, "refund", [subject], subject.get("payment_intent"))
+
+
+def _charge_refunded(db: Database, gateway: StripeGateway | None, event_type: str, subject: Json) -> Applier:
+    """The charge names its refunds only in older API versions; else Stripe is asked."""
+    intent = subject.get("payment_intent")
+    listed = (subject.get("refunds") or {}).get("data") or []
+    if not listed and isinstance(intent, str):
+        listed = _needed(gateway).list_refunds(payment_intent=intent)
+    return _reverse(db, gateway, "refund", listed, intent)
+
+
+def _dispute_changed(db: Database, gateway: StripeGateway | None, event_type: str, subject: Json) -> Applier:
+    return _reverse(db, gateway, "chargeback", [subject], subject.get("payment_intent"))
+
+
+def _reverse(
+    db: Database, gateway: StripeGateway | None, kind: str, documents: list[Json], intent_id: Any
+) -> Applier:
+    """Stripe is asked for the payment only when the books do not have it yet."""
+    if not isinstance(intent_id, str):
+        return lambda session, now: "foreign"
+    with db.transaction() as session:
+        is_known = payment_of(session, intent_id) is not None
+    intent = {"id": intent_id} if is_known else _needed(gateway).retrieve_payment_intent(intent_id)
+
     def apply(session: Session, now: datetime) -> str:
-        row = checkout_of(session, subject)
-        if row is None:
+        payment = ensure_payment(session, intent, now=now)
+        if payment is None:
             return "foreign"
-        return book_payment(
-            session,
-            row,
-            payment_intent=subject["id"],
-            amount=subject.get("amount_received"),
-            currency=subject.get("currency"),
-            now=now,
-        )
-
-    return apply
-
-
-def _refund_changed(gateway: StripeGateway | None, event_type: str, subject: Json) -> Applier:
-    stripe = _needed(gateway)
-    refund = stripe.retrieve_refund(subject["id"])
-    return _reverse("refund", [refund], stripe.retrieve_payment_intent(refund["payment_intent"]))
-
-
-def _charge_refunded(gateway: StripeGateway | None, event_type: str, subject: Json) -> Applier:
-    stripe = _needed(gateway)
-    refunds = stripe.list_refunds(payment_intent=subject["payment_intent"])
-    return _reverse("refund", refunds, stripe.retrieve_payment_intent(subject["payment_intent"]))
-
-
-def _dispute_changed(gateway: StripeGateway | None, event_type: str, subject: Json) -> Applier:
-    stripe = _needed(gateway)
-    dispute = stripe.retrieve_dispute(subject["id"])
-    return _reverse("chargeback", [dispute], stripe.retrieve_payment_intent(dispute["payment_intent"]))
-
-
-def _reverse(kind: str, documents: list[Json], intent: Json) -> Applier:
-    def apply(session: Session, now: datetime) -> str:
-        outcome = "ignored"
-        for document in documents:
-            outcome = take_reversal(session, Reversal(kind, document, intent), now=now)
-        return outcome
+        outcomes = [take_reversal(session, kind, document, payment, now=now) for document in documents]
+        return outcomes[-1] if outcomes else "ignored"
 
     return apply
 
@@ -158,7 +172,7 @@ def _needed(gateway: StripeGateway | None) -> StripeGateway:
     return gateway
 
 
-Handler = Callable[[StripeGateway | None, str, Json], Applier]
+Handler = Callable[[Database, StripeGateway | None, str, Json], Applier]
 HANDLERS: dict[str, Handler] = {
     "checkout.session.completed": _session_changed,
     "checkout.session.async_payment_succeeded": _session_changed,
@@ -180,26 +194,25 @@ HANDLERS: dict[str, Handler] = {
 def _close(session: Session, event_id: str, outcome: str) -> None:
     session.execute(
         text(
-            "UPDATE stripe_events SET handled_at = clock_timestamp(), outcome = :outcome, error = NULL"
-            " WHERE event_id = :event_id AND handled_at IS NULL"
+            "UPDATE stripe_events SET handled_at = clock_timestamp(), outcome = :outcome,"
+            " error = CASE WHEN :outcome = 'parked' THEN error END WHERE event_id = :event_id AND handled_at IS NULL"
         ),
         {"event_id": event_id, "outcome": outcome},
     )
 
 
 def _put_back(db: Database, event: Claimed, error: Exception) -> str:
-    """Try again later with a doubling delay; park after MAX_TRIES, or at once what Stripe itself does not know."""
-    gone = isinstance(error, StripeRefused) and error.http_status == 404
-    outage = isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and is_outage(error))
-    parked = gone or (event.attempts >= MAX_TRIES and not isinstance(error, OperationalError))
-    _log.warning("event_not_applied", event_type=event.type, error=type(error).__name__, outage=outage, parked=parked)
+    """Try again later with a doubling delay; what is no outage is parked after MAX_TRIES, and told."""
+    is_outside = _is_outage(error)
+    parked = event.attempts >= MAX_TRIES and not is_outside
+    _log.warning("event_not_applied", event_type=event.type, error=type(error).__name__, outage=is_outside)
     with db.transaction() as session:
         session.execute(
             text(
                 "UPDATE stripe_events SET error = :error, next_try_at = clock_timestamp() +"
                 " make_interval(secs => :delay) WHERE event_id = :event_id AND handled_at IS NULL"
             ),
-            {"event_id": event.event_id, "error": type(error).__name__, "delay": min(2**event.attempts, 900)},
+            {"event_id": event.event_id, "error": type(error).__name__, "delay": _delay(event.attempts)},
         )
         if parked:
             _close(session, event.event_id, "parked")
@@ -207,3 +220,15 @@ def _put_back(db: Database, event: Claimed, error: Exception) -> str:
                 session, "stripe.event_parked", f"stripe.event_parked:{event.event_id}", {"type": event.type}
             )
     return "parked" if parked else "retried"
+
+
+def _delay(attempts: int) -> int:
+    """Seconds until the next try: 2, 4, 8 ... at most 15 minutes."""
+    return int(min(2 ** min(attempts, 10), 900))
+
+
+def _is_outage(error: Exception) -> bool:
+    """True when trying later helps by itself; what Stripe refuses, other than our key, it will refuse again."""
+    if isinstance(error, StripeRefused):
+        return isinstance(error, StripeKeyRejected)
+    return isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and is_outage(error))

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -59,6 +59,8 @@ def record_transfer(
     """
     if not numbers:
         raise UsageError("name at least one invoice")
+    if occurred_at - now > timedelta(days=1):
+        raise UsageError("the day lies in the future: record money when it has come")
     invoices = [invoice_by_number(session, number) for number in numbers]
     if len({(invoice.client_id, invoice.currency) for invoice in invoices}) != 1:
         raise UsageError("one payment is for invoices of one client in one currency")

@@ -1,59 +1,65 @@
 """From rows to facts and back: rewrite a client's allocations and its invoices' money, by difference only."""
 
+from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from nudgepay import ledger
 from nudgepay.invoices.models import Invoice
 from nudgepay.invoices.queries import lock_client, lock_invoices
-from nudgepay.payments.facts import INCOMING, Claim, Fact, Outcome, Target, allocate, money_state
-from nudgepay.payments.models import Allocation, CheckoutSession, MoneyFact, Review
+from nudgepay.ledger import Notice
+from nudgepay.payments.facts import INCOMING, REVERSING, Claim, Fact, Outcome, Target, allocate, money_state
+from nudgepay.payments.models import Allocation, CheckoutSession, MoneyFact
+from nudgepay.payments.reviews import BOOKS, Reopened, follow_reversals, invoices_in_review
+
+PAYABLE = frozenset({"open", "paid", "uncollectible"})
+"""Money may lie on these; what was meant for a void or draft invoice is the client's credit."""
+MOVING = frozenset({"open", "paid"})
+"""Between these two the books decide; a person's word (void, uncollectible) stands."""
 
 
 def reallocate(session: Session, client_id: int, *, now: datetime) -> Outcome:
-    """Make a client's allocations and invoices what its facts say. Takes the client's lock, then its invoices'.
+    """Make a client's allocations, invoices, reviews and credit what its facts say, under the client's lock.
 
     The only writer of `amount_paid`, `amount_remaining`, `money_state` and of `status` between open and paid.
-    An invoice that does not change keeps its version.
+    An invoice that does not change keeps its version. Only invoices that money or doubt has touched are locked.
     """
     lock_client(session, client_id)
-    ids = session.scalars(select(Invoice.id).where(Invoice.client_id == client_id)).all()
-    invoices = lock_invoices(session, ids)
-    rows = session.scalars(
-        select(MoneyFact).where(MoneyFact.client_id == client_id, MoneyFact.voided_at.is_(None))
-    ).all()
-    claims = {
-        invoice.id: Claim(invoice.id, invoice.currency, invoice.amount_due)
-        for invoice in invoices
-        if invoice.status in {"open", "paid"}
-    }
-    facts = [_fact(row) for row in rows if row.problem is None]
-    outcome = allocate(facts, claims)
-    _write_allocations(session, [invoice.id for invoice in invoices], outcome)
+    facts = _live_facts(session, client_id)
     pending = _invoices_in_payment(session, client_id)
-    reviewed = _invoices_in_review(session, client_id)
+    named = {target.invoice_id for fact in facts for target in fact.targets} | pending
+    named |= invoices_in_review(session, client_id)
+    invoices = lock_invoices(session, _touched(session, client_id, named))
+    claims = {i.id: Claim(i.id, i.currency, i.amount_due) for i in invoices if i.status in PAYABLE}
+    outcome = allocate(facts, claims)
+    _write_allocations(session, client_id, outcome)
+    moving = {invoice.id for invoice in invoices if invoice.status in MOVING}
+    follow_reversals(session, client_id, list(_reopened(facts, claims, outcome, moving)), now=now)
+    reviewed = invoices_in_review(session, client_id)
     excess = _overpaid_invoices(facts, outcome)
     for invoice in invoices:
-        if invoice.id in claims:
-            _write_invoice(
-                invoice,
-                paid=outcome.paid.get(invoice.id, 0),
-                state=money_state(
-                    amount_due=invoice.amount_due,
-                    paid=outcome.paid.get(invoice.id, 0),
-                    reversed_amount=outcome.reversed_on.get(invoice.id, 0),
-                    overpaid=invoice.id in excess,
-                    in_payment=invoice.id in pending,
-                    in_review=invoice.id in reviewed,
-                ),
-                now=now,
-            )
+        paid = outcome.paid.get(invoice.id, 0)
+        state = money_state(
+            amount_due=invoice.amount_due,
+            paid=paid,
+            reversed_amount=outcome.reversed_on.get(invoice.id, 0),
+            overpaid=invoice.id in excess,
+            in_payment=invoice.id in pending,
+            in_review=invoice.id in reviewed,
+        )
+        _write_invoice(invoice, paid=paid, state=state, now=now)
     _tell_unapplied(session, client_id, outcome)
     return outcome
+
+
+def _live_facts(session: Session, client_id: int) -> list[Fact]:
+    query = select(MoneyFact).where(
+        MoneyFact.client_id == client_id, MoneyFact.voided_at.is_(None), MoneyFact.problem.is_(None)
+    )
+    return [_fact(row) for row in session.scalars(query.execution_options(populate_existing=True))]
 
 
 def _fact(row: MoneyFact) -> Fact:
@@ -70,11 +76,20 @@ def _fact(row: MoneyFact) -> Fact:
     )
 
 
-def _write_allocations(session: Session, invoice_ids: list[int], outcome: Outcome) -> None:
-    present = {
-        (row.fact_id, row.invoice_id): row.amount
-        for row in session.scalars(select(Allocation).where(Allocation.invoice_id.in_(invoice_ids)))
-    }
+def _touched(session: Session, client_id: int, named: Collection[int]) -> list[int]:
+    """Ids of the client's invoices whose money may change: named by a fact, or not as they were issued.
+
+    An invoice of another client that a fact names is none of them, whatever the fact says.
+    """
+    changed = or_(Invoice.money_state != "unpaid", Invoice.amount_paid != 0, Invoice.status == "paid")
+    query = select(Invoice.id).where(Invoice.client_id == client_id, or_(Invoice.id.in_(named), changed))
+    return list(session.scalars(query))
+
+
+def _write_allocations(session: Session, client_id: int, outcome: Outcome) -> None:
+    ours = select(Allocation).join(MoneyFact, MoneyFact.id == Allocation.fact_id)
+    query = ours.where(MoneyFact.client_id == client_id).execution_options(populate_existing=True)
+    present = {(row.fact_id, row.invoice_id): row.amount for row in session.scalars(query)}
     for key, amount in outcome.allocations.items():
         if present.get(key) != amount:
             session.execute(
@@ -86,9 +101,19 @@ def _write_allocations(session: Session, invoice_ids: list[int], outcome: Outcom
         session.execute(delete(Allocation).where(Allocation.fact_id == fact_id, Allocation.invoice_id == invoice_id))
 
 
+def _reopened(facts: list[Fact], claims: dict[int, Claim], outcome: Outcome, moving: set[int]) -> Iterator[Reopened]:
+    """Where a refund or chargeback left something to claim: the chase must not go on by itself."""
+    reversing = {fact.id: fact for fact in facts if fact.kind in REVERSING}
+    for (fact_id, invoice_id), amount in outcome.allocations.items():
+        fact = reversing.get(fact_id)
+        is_short = outcome.paid.get(invoice_id, 0) < claims[invoice_id].amount_due
+        if fact is not None and is_short and invoice_id in moving:
+            yield Reopened(fact.kind, f"{fact.kind}:{fact.provider}:{fact.provider_id}", invoice_id, amount)
+
+
 def _write_invoice(invoice: Invoice, *, paid: int, state: str, now: datetime) -> None:
     settled = paid >= invoice.amount_due
-    status = "paid" if settled else "open"
+    status = ("paid" if settled else "open") if invoice.status in MOVING else invoice.status
     if (invoice.amount_paid, invoice.money_state, invoice.status) == (paid, state, status):
         return
     invoice.amount_paid = paid
@@ -112,15 +137,6 @@ def _invoices_in_payment(session: Session, client_id: int) -> set[int]:
     return {int(line["invoice_id"]) for lines in session.scalars(query) for line in lines}
 
 
-def _invoices_in_review(session: Session, client_id: int) -> set[int]:
-    query = (
-        select(Review.invoice_id)
-        .join(Invoice, Invoice.id == Review.invoice_id)
-        .where(Invoice.client_id == client_id, Review.resolved_at.is_(None))
-    )
-    return set(session.scalars(query))
-
-
 def _overpaid_invoices(facts: list[Fact], outcome: Outcome) -> set[int]:
     """Invoices that a payment with money left over was meant for."""
     return {
@@ -132,15 +148,20 @@ def _overpaid_invoices(facts: list[Fact], outcome: Outcome) -> set[int]:
 
 
 def _tell_unapplied(session: Session, client_id: int, outcome: Outcome) -> None:
-    """Unapplied credit is a task for a person; it ends by itself when the credit is gone."""
-    key = f"payment.unapplied_credit:{client_id}"
-    details: dict[str, Any] = {"client_id": client_id, "facts": {str(k): v for k, v in outcome.unapplied.items()}}
-    if not outcome.unapplied:
-        ledger.resolve_notice(session, key, actor="books")
-        return
-    ledger.notice(session, "payment.unapplied_credit", key, details)
+    """Credit that is left over is a task for a person, one for each payment; it ends when the credit is gone."""
+    for fact_id, amount in outcome.unapplied.items():
+        details = {"client_id": client_id, "facts": {str(fact_id): amount}}
+        ledger.notice(session, "payment.unapplied_credit", _credit_key(fact_id), details)
+    query = select(Notice.dedup_key).where(
+        Notice.kind == "payment.unapplied_credit",
+        Notice.resolved_at.is_(None),
+        Notice.details["client_id"].as_integer() == client_id,
+    )
+    told = {_credit_key(fact_id) for fact_id in outcome.unapplied}
+    for key in session.scalars(query).all():
+        if key not in told:
+            ledger.resolve_notice(session, key, actor=BOOKS)
 
 
-def has_facts(session: Session, client_id: int) -> bool:
-    """True when any money was ever recorded for the client."""
-    return bool(session.scalar(select(exists().where(MoneyFact.client_id == client_id))))
+def _credit_key(fact_id: int) -> str:
+    return f"payment.unapplied_credit:{fact_id}"

@@ -13,6 +13,8 @@ from nudgepay.errors import UsageError
 MAX_BODY = 256 * 1024
 _EVENT_ID = re.compile(r"evt_[A-Za-z0-9_]{1,250}")
 _TYPE = re.compile(r"[a-z0-9_.]{1,100}")
+_UNSTORABLE = re.compile("[\\0\\ud800-\\udfff]")
+_UNSTORABLE_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 STORE = """
 INSERT INTO stripe_events (event_id, type, payload) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
@@ -44,6 +46,8 @@ def parse(raw: bytes) -> IncomingEvent:
         raise BadEvent("the body is no JSON") from error
     if not isinstance(document, dict):
         raise BadEvent("the body is no event object")
+    if _UNSTORABLE_ESCAPE.search(payload) and not _is_storable(document):
+        raise BadEvent("the event holds characters that no text may hold")
     event_id, event_type = document.get("id"), document.get("type")
     if not isinstance(event_id, str) or not _EVENT_ID.fullmatch(event_id):
         raise BadEvent("the event has no usable id")
@@ -54,6 +58,20 @@ def parse(raw: bytes) -> IncomingEvent:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def _is_storable(document: dict[str, Any]) -> bool:
+    """False for NUL or half of a surrogate pair in any string: PostgreSQL's text takes neither."""
+    waiting: list[Any] = [document]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, str) and _UNSTORABLE.search(node):
+            return False
+        if isinstance(node, dict):
+            waiting += [*node.keys(), *node.values()]
+        elif isinstance(node, list):
+            waiting += node
+    return True
 
 
 def store(session: Session, event: IncomingEvent) -> bool:

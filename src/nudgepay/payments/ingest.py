@@ -18,13 +18,16 @@ SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING
 """
 
 
+_Waiting = tuple[IncomingEvent, "asyncio.Future[None]"]
+
+
 class EventWriter:
     """One task per process that drains a bounded queue into the inbox."""
 
     def __init__(self, statements: AsyncStatements) -> None:
         """The task starts with the first event."""
         self._statements = statements
-        self._waiting: list[tuple[IncomingEvent, asyncio.Future[None]]] = []
+        self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
 
     async def write(self, event: IncomingEvent) -> None:
@@ -47,16 +50,20 @@ class EventWriter:
     async def _drain(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            failure: DatabaseUnavailable | None = DatabaseUnavailable("the writer was stopped")
             try:
-                await self._store([event for event, _ in batch])
-            except DatabaseUnavailable as error:
+                failure = await self._try(batch)
+            finally:
                 for _, done in batch:
                     if not done.done():
-                        done.set_exception(error)
-            else:
-                for _, done in batch:
-                    if not done.done():
-                        done.set_result(None)
+                        done.set_exception(failure) if failure is not None else done.set_result(None)
+
+    async def _try(self, batch: list[_Waiting]) -> DatabaseUnavailable | None:
+        try:
+            await self._store([event for event, _ in batch])
+        except DatabaseUnavailable as error:
+            return error
+        return None
 
     async def _store(self, events: list[IncomingEvent]) -> None:
         unique = {event.event_id: event for event in events}

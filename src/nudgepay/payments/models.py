@@ -61,7 +61,8 @@ class CheckoutSession(Base):
     """Our intent to let a payer pay, persisted before Stripe is asked; what became of it, each told once.
 
     `page` is `invoice:ID` or `letter:ID`; `lines` is `[{"invoice_id", "amount"}]`, oldest invoice first.
-    Whether money is on its way is a function of the four instants, so their order cannot matter.
+    Whether money is on its way is a function of the four instants, so their order cannot matter. `checked_at` is
+    when the sweep last asked Stripe about it, so that many unsettled ones all get their turn.
     """
 
     __tablename__ = "checkout_sessions"
@@ -88,6 +89,7 @@ class CheckoutSession(Base):
     succeeded_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]
     expired_at: Mapped[datetime | None]
+    checked_at: Mapped[datetime | None]
 
 
 class Review(Base):

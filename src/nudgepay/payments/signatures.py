@@ -8,7 +8,8 @@ from nudgepay.errors import UsageError
 
 TOLERANCE_SECONDS = 300
 MAX_HEADER = 2_000
-_TIMESTAMP = re.compile(r"(?:^|,)t=(\d{1,12})(?:,|$)")
+_HEADER = re.compile(r"t=([0-9]{1,12})((?:,(?!t=)[a-z0-9]{1,10}=[A-Za-z0-9+/_-]*)+)")
+"""One timestamp, first, and signatures: with a second one, what is signed and what is fresh could differ."""
 
 
 class BadSignature(UsageError):
@@ -28,7 +29,7 @@ def ensure_signed(raw: bytes, header: str, secrets: Sequence[str], *, now: datet
 
     if not header or len(header) > MAX_HEADER:
         raise BadSignature("missing" if not header else "oversized")
-    found = _TIMESTAMP.search(header)
+    found = _HEADER.fullmatch(header)
     if found is None:
         raise BadSignature("malformed")
     if abs(int(found[1]) - now.timestamp()) > TOLERANCE_SECONDS:

@@ -8,7 +8,10 @@ from nudgepay.config import Settings
 
 @dataclass(frozen=True, slots=True)
 class StripeTerms:
-    """What every object must say of itself. `account` is checked when it is set."""
+    """What every event must say of itself.
+
+    Only events of connected accounts name one (docs.stripe.com/connect/webhooks); our sessions never live there.
+    """
 
     livemode: bool
     account: str | None = None
@@ -18,7 +21,7 @@ class StripeTerms:
         if bool(document.get("livemode")) != self.livemode:
             return "wrong_mode"
         account = document.get("account")
-        if self.account is not None and account is not None and account != self.account:
+        if account is not None and account != self.account:
             return "wrong_account"
         return None
 

@@ -7,13 +7,19 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from nudgepay import __version__
+from nudgepay.config import Settings
 from nudgepay.db import AsyncStatements
 from nudgepay.payments.ingest import EventWriter
 from nudgepay.payments.signatures import accepted_secrets
 from nudgepay.runtime import Runtime
-from nudgepay.web import probes
+from nudgepay.web import assets, probes
+from nudgepay.web.errors import add_error_handlers
 from nudgepay.web.hooks import cron
 from nudgepay.web.hooks.stripe import stripe_webhook
+from nudgepay.web.middleware import add_middleware
+from nudgepay.web.misses import Misses
+from nudgepay.web.outbox import pages as outbox
+from nudgepay.web.pay import showing, telling, unsubscribing
 
 
 def create_app(runtime: Runtime) -> FastAPI:
@@ -29,8 +35,18 @@ def create_app(runtime: Runtime) -> FastAPI:
         title="NudgePay", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
     )
     app.state.runtime = runtime
+    app.state.misses = Misses()
     webhook = stripe_webhook(writer, lambda: accepted_secrets(runtime.settings.secret("stripe_webhook_secret")))
     app.router.routes.append(Route("/webhooks/stripe", webhook, methods=["POST"]))
-    app.include_router(probes.router)
-    app.include_router(cron.router)
+    for router in (probes.router, cron.router, assets.router, showing.router, telling.router, unsubscribing.router):
+        app.include_router(router)
+    if shows_outbox(runtime.settings):
+        app.include_router(outbox.router)
+    add_error_handlers(app, runtime.settings)
+    add_middleware(app, runtime.settings)
     return app
+
+
+def shows_outbox(settings: Settings) -> bool:
+    """Letters are shown in a browser only where they are files on a developer's machine."""
+    return settings.environment in {"development", "test"} and settings.mail_transport == "outbox"

@@ -88,6 +88,7 @@ class Session(threading.Thread):
         except (HungUp, OSError):
             return
         finally:
+            self._drop_letter()
             self._sock.close()
 
     def hang_up(self) -> None:
@@ -120,7 +121,8 @@ class Session(threading.Thread):
         if not name.strip():
             self._say(501, "5.5.4 a name is needed")
             return
-        self._greeted, self._letter = True, None
+        self._greeted = True
+        self._drop_letter()
         offers = [self._manners.hostname, f"SIZE {MAX_MESSAGE}", "8BITMIME", "ENHANCEDSTATUSCODES"]
         if self._manners.offers_starttls and not self._encrypted:
             offers.append("STARTTLS")
@@ -187,6 +189,7 @@ class Session(threading.Thread):
             return
         letter.data_at = self._monotonic()
         if letter.turn.stage == "DATA":
+            self._letter = None
             self._react(letter.turn, letter.turn.code, letter.turn.text)
             return
         self._say(354, "end with a dot")
@@ -202,8 +205,13 @@ class Session(threading.Thread):
             lines.append(line[1:] if line.startswith(b".") else line)
         return b"".join(lines)
 
+    def _drop_letter(self) -> None:
+        letter, self._letter = self._letter, None
+        if letter is not None and letter.recipients:
+            self._script.give_back(letter.recipients[0], letter.turn)
+
     def _reset(self, _: str) -> None:
-        self._letter = None
+        self._drop_letter()
         self._say(250, "2.0.0 forgotten")
 
     def _quit(self, _: str) -> None:

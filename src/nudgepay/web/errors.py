@@ -1,0 +1,80 @@
+"""Every failure as a person or a machine can read it: no trace, no path, nothing of the inside."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers, QueryParams
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Scope
+
+from nudgepay import log
+from nudgepay.config import Settings
+from nudgepay.errors import NudgePayError, OperationalError
+from nudgepay.web.misses import TooManyUnknownLinks
+from nudgepay.web.rendering import render
+from nudgepay.web.words import preferred_language, words
+
+RETRY_SECONDS = "5"
+PAGES = ("/p/", "/u/")
+MACHINES = ("/webhooks/", "/internal/", "/api/", "/livez", "/readyz", "/healthz")
+SHOWN = frozenset({400, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503})
+WITH_ID = frozenset({500, 503})
+"""Statuses whose page names the request's id; an unknown link's page is the same for every link."""
+logger = log.get("web")
+
+
+def failure(scope: Scope, settings: Settings, status: int, *, headers: dict[str, str] | None = None) -> Response:
+    """The answer for a status: a page for people, one line of JSON for machines."""
+    shown = int(status) if status in SHOWN else (500 if status >= 500 else 400)
+    request_id = scope.get("state", {}).get("request_id", "")
+    if not _wants_page(scope):
+        content = {"error": HTTPStatus(shown).phrase.lower(), "request_id": request_id}
+        return JSONResponse(content, status_code=status, headers=headers)
+    request_headers = Headers(scope=scope)
+    language = preferred_language(
+        QueryParams(scope["query_string"]).get("lang"),
+        request_headers.get("accept-language", ""),
+        settings.business_locale,
+    )
+    page = render(
+        "error.html",
+        t=words(language),
+        business=settings.business_name,
+        status=shown,
+        request_id=request_id if shown in WITH_ID else "",
+    )
+    return HTMLResponse(page, status_code=status, headers=headers)
+
+
+def _wants_page(scope: Scope) -> bool:
+    path = scope["path"]
+    if path.startswith(PAGES):
+        return True
+    return not path.startswith(MACHINES) and "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def add_error_handlers(app: FastAPI, settings: Settings) -> None:
+    """One handler for each family of errors; what is none of them is a bug, and the middleware answers for it."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, NudgePayError)
+        headers = {}
+        if isinstance(error, TooManyUnknownLinks):
+            headers["Retry-After"] = str(error.retry_after)
+        elif isinstance(error, OperationalError):
+            logger.warning("request.unavailable", cause=type(error).__name__)
+            headers["Retry-After"] = RETRY_SECONDS
+        return failure(request.scope, settings, error.status, headers=headers)
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return failure(request.scope, settings, error.status_code, headers=dict(error.headers or {}))
+
+    async def invalid(request: Request, _: Exception) -> Response:
+        return failure(request.scope, settings, 422)
+
+    app.add_exception_handler(NudgePayError, refused)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, invalid)

@@ -1,0 +1,25 @@
+"""Every route that nobody signs in for, and nothing else. A route that is not here must be guarded."""
+
+PUBLIC = frozenset(
+    {
+        "/livez",
+        "/readyz",
+        "/healthz",
+        "/static/{name}",
+        "/p/{token}",
+        "/p/{token}/pay",
+        "/p/{token}/paid",
+        "/p/{token}/promise",
+        "/p/{token}/dispute",
+        "/p/{token}/wrong-person",
+        "/u/{token}",
+        "/webhooks/stripe",
+        "/internal/run-reminders",
+        "/",
+        "/outbox",
+        "/outbox/{letter_id}",
+        "/outbox/{letter_id}/html",
+        "/outbox/{letter_id}/raw",
+    }
+)
+"""The outbox pages exist only outside staging and production, while letters go to files."""

@@ -1,0 +1,203 @@
+"""What keeps the house as it is: who commits, how long a file may be, what is documented, what is guarded."""
+
+import ast
+import re
+import socket
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from pytest_socket import SocketConnectBlockedError
+from sqlalchemy import inspect as inspect_database
+
+from nudgepay import metrics
+from nudgepay.automation.gauges import QueueCollector
+from nudgepay.automation.schedule import SCHEDULE
+from nudgepay.config import Settings
+from nudgepay.db import Database
+from nudgepay.nudges.reasons import FINAL_REASONS, HELD_REASONS
+from nudgepay.runtime import Runtime
+from nudgepay.schema_lifecycle.metadata import METADATA
+from nudgepay.schema_lifecycle.migrate import current, head, migrate
+from nudgepay.web.app import create_app
+
+ROOT = Path(__file__).parents[2]
+SOURCE = sorted((ROOT / "src").rglob("*.py"))
+DOORS = {
+    "audit.py",
+    "automation",
+    "cli",
+    "db.py",
+    "ledger.py",
+    "nudges",
+    "payments",
+    "web",
+}
+"""Rooms in which a transaction may be opened: edges, and the steps that must claim, call and settle."""
+
+
+def calls(name: str) -> set[str]:
+    found = set()
+    for file in SOURCE:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
+                found.add(str(file.relative_to(ROOT / "src" / "nudgepay")))
+    return found
+
+
+def test_only_the_database_module_commits() -> None:
+    assert calls("commit") == {"db.py", "schema_lifecycle/migrate.py"}
+
+
+def test_transactions_are_opened_only_at_doors() -> None:
+    doors = {Path(file).parts[0] for file in calls("transaction") | calls("independent")}
+    assert doors <= DOORS
+
+
+def test_no_file_is_longer_than_four_hundred_lines() -> None:
+    long = {str(file): len(file.read_text().splitlines()) for file in SOURCE}
+    assert {file: lines for file, lines in long.items() if lines > 400} == {}
+
+
+def test_every_public_function_says_what_it_does() -> None:
+    silent = [
+        f"{file.name}:{node.name}"
+        for file in SOURCE
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and ast.get_docstring(node) is None
+    ]
+    assert silent == []
+
+
+def test_the_migration_head_file_names_the_head() -> None:
+    assert (ROOT / "migrations" / ".head").read_text().strip() == head()
+
+
+def test_models_and_migrations_agree(db: Database) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": False})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_migrations_go_down_and_up_again(db: Database) -> None:
+    migrate(db, "base")
+    with db.engine.connect() as connection:
+        assert inspect_database(connection).get_table_names() == ["alembic_version"]
+    migrate(db)
+    assert current(db) == head()
+
+
+def test_every_setting_is_documented() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    internal = {"references", "plain_secrets", "source_problems"}
+    missing = [
+        name.upper() for name in Settings.model_fields if name not in internal and f"`{name.upper()}`" not in page
+    ]
+    assert missing == []
+
+
+def test_every_metric_is_documented_and_no_label_names_a_person(db: Database) -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    families = [*metrics.REGISTRY.collect(), *QueueCollector(db).collect()]
+    names = {family.name + ("_total" if family.type == "counter" else "") for family in families}
+    assert [name for name in sorted(names) if name not in page] == []
+    labels = {label for family in families for sample in family.samples for label in sample.labels}
+    assert labels <= {
+        "method",
+        "route",
+        "status",
+        "stage",
+        "state",
+        "source",
+        "provider",
+        "outcome",
+        "queue",
+        "job",
+        "le",
+    }
+
+
+def test_every_job_has_a_runbook() -> None:
+    assert [job.name for job in SCHEDULE if not (ROOT / "docs" / "runbooks" / f"{job.name}.md").is_file()] == []
+
+
+def test_every_reason_of_silence_is_explained() -> None:
+    page = (ROOT / "docs" / "silence.md").read_text()
+    assert [reason for reason in sorted(FINAL_REASONS | HELD_REASONS) if f"`{reason}`" not in page] == []
+
+
+def test_the_lists_of_reasons_are_the_only_words_that_are_written() -> None:
+    known = FINAL_REASONS | HELD_REASONS
+    for file in (ROOT / "src" / "nudgepay" / "nudges").glob("*.py"):
+        for word in re.findall(r"Hold\(\s*\"(\w+)\"", file.read_text()):
+            assert word in known, f"{file.name}: {word}"
+
+
+def test_lock_files_hold_hashes_and_no_address() -> None:
+    for file in (ROOT / "requirements").glob("*.txt"):
+        content = file.read_text()
+        assert "://" not in content
+        assert content.count("--hash=sha256:") > content.count("==")
+
+
+def test_the_network_is_off() -> None:
+    with (
+        pytest.raises((SocketConnectBlockedError, UserWarning)),
+        socket.create_connection(("192.0.2.1", 9), timeout=1),
+    ):
+        pass
+
+
+def test_every_route_is_named_public(runtime_of: Runtime) -> None:
+    from fastapi.routing import iter_route_contexts
+
+    from nudgepay.web.public import PUBLIC
+
+    routes = {getattr(context, "path", None) for context in iter_route_contexts(create_app(runtime_of).router.routes)}
+    assert len(routes) >= len(PUBLIC) >= 10
+    assert routes - PUBLIC == set()
+
+
+def test_every_command_of_the_contract_answers_for_help() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "nudgepay.cli", "--help"], capture_output=True, text=True, check=True
+    )
+    for name in [
+        "demo",
+        "up",
+        "serve",
+        "worker",
+        "migrate",
+        "config",
+        "clients",
+        "invoices",
+        "payments",
+        "import",
+        "plan",
+        "nudge",
+        "letters",
+        "unknown",
+        "sending",
+        "stripe",
+        "jobs",
+        "notices",
+        "schedules",
+        "amnesty",
+        "reviews",
+    ]:
+        assert re.search(rf"\b{name}\b", done.stdout), name
+
+
+def test_the_release_file_names_this_version() -> None:
+    from nudgepay import __version__
+
+    releases = tomllib.loads((ROOT / "docs" / "releases.toml").read_text())["release"]
+    assert releases[-1]["version"] == __version__
+    assert releases[-1]["schema_head"] == head()
