@@ -80,7 +80,7 @@ class StripeCalls:
         A 429 holds all calls of the process for as long (docs.stripe.com/rate-limits).
         """
         most = min(FIRST_PAUSE_SECONDS * (1 << (number - 1)), LONGEST_PAUSE_SECONDS)
-        pause = most * random.uniform(0.5, 1)  # noqa: S311  # spreads callers, guards nothing
+        pause = most * random.uniform(0.5, 1)  # noqa: S311  # nosec B311  # spreads callers, guards nothing
         asked = str((error.headers or {}).get("retry-after", ""))
         if asked.isascii() and asked.isdigit():
             pause = min(max(pause, float(asked)), LONGEST_HOLD_SECONDS)
