@@ -49,6 +49,12 @@ def create(gateway: StripeGateway, **changes: Any) -> dict[str, Any]:
     )
 
 
+def test_it_asks_for_the_invoices_currency_and_no_other(gateway: StripeGateway) -> None:
+    session = create(gateway)
+    assert (session["currency"], session["adaptive_pricing"]) == ("eur", {"enabled": False})
+    assert session["locale"] == "de"
+
+
 def test_a_failed_try_is_repeated_under_the_same_key(fake: FakeStripe, gateway: StripeGateway) -> None:
     fake.fail_next("drop", "503")
     assert create(gateway)["status"] == "open"

@@ -34,7 +34,6 @@ from nudgepay.payments.sweep import run_sweep
 from payments.conftest import NOW, TERMS, Books
 
 CREATE = "POST /v1/checkout/sessions"
-EXPIRE = "POST /v1/checkout/sessions/"
 
 
 def click(
@@ -210,6 +209,19 @@ def test_clicks_on_two_pages_of_one_invoice_leave_one_session_open(books: Books)
         assert any(isinstance(result, str) for result in results)
         assert len(open_ids(books)) == 1
         assert set(open_ids(books)) <= set(results)
+
+
+def test_the_later_click_counts_when_an_earlier_one_is_still_on_its_way(books: Books) -> None:
+    books.fake.fail_next("hold", on=CREATE)
+    first: list[Any] = []
+    slow = threading.Thread(target=lambda: first.extend(at_once(lambda: click(books))))
+    slow.start()
+    assert books.fake.faults.holding.wait(10)
+    second = click(books, books.page(*books.invoice_ids))
+    books.fake.faults.released.set()
+    slow.join()
+    assert isinstance(first[0], Superseded)
+    assert open_ids(books) == [second]
 
 
 def test_an_edited_amount_gets_a_session_of_its_own_and_the_older_one_is_closed(books: Books) -> None:
