@@ -1,62 +1,40 @@
 """From a payer's click to a Checkout Session: our intent first, then Stripe, then what came of it.
 
-The idempotency key holds the page, the version of its invoices and the amount: the same click twice opens one
-session, a changed invoice a new one. A key is only reused while Stripe surely remembers it (23 of 24 hours).
+The idempotency key holds the page, the version of its invoices and the amount, so that the same click twice opens
+one session, and an edited or partly paid invoice a new one. Of all sessions that could be paid for an invoice one
+stays open: the one clicked last; the others are expired at Stripe before the payer is sent there.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
+from nudgepay import ledger
 from nudgepay.db import Database
-from nudgepay.errors import Conflict, UsageError
-from nudgepay.gateways.stripe import StripeGateway, StripeRefused
-from nudgepay.invoices.models import Invoice
-from nudgepay.invoices.queries import lock_client, lock_invoices
-from nudgepay.payments.models import CheckoutSession
+from nudgepay.errors import Conflict
+from nudgepay.gateways.stripe import (
+    AmountNotPayable,
+    StripeGateway,
+    StripeKeyRejected,
+    StripeKeyReused,
+    StripeOutcomeUnknown,
+    StripeRefused,
+    StripeUnavailable,
+)
+from nudgepay.payments.clicks import Click, Intent, NothingToPay, PaymentInFlight, PayPage, TooMuch, Verdict
+from nudgepay.payments.closing import Candidate, close_candidate, close_session, find_session, retire
+from nudgepay.payments.intending import intend, settle_intent, url_of
 
-KEY_LIFE = timedelta(hours=23)
-SESSION_MARGIN = timedelta(minutes=5)
+__all__ = ["NothingToPay", "PayPage", "PaymentInFlight", "Superseded", "TooMuch", "open_checkout"]
 
-
-class NothingToPay(Conflict):
-    """Everything on the page is settled."""
-
-
-class PaymentInFlight(Conflict):
-    """A payment for these invoices is on its way; a second one would be paid twice."""
-
-
-class TooMuch(UsageError):
-    """More than what is open."""
-
-
-@dataclass(frozen=True, slots=True)
-class PayPage:
-    """What one mailed page can pay: invoices of one client in one currency. `key`: `invoice:ID` or `letter:UUID`."""
-
-    key: str
-    client_id: int
-    invoice_ids: tuple[int, ...]
-    currency: str
-    locale: str
-    description: str
-    payer_email: str | None = None
+ROUNDS = 3
+"""How often one click starts again because the invoices changed, or an earlier session came to nothing."""
+STILL_IN_FLIGHT = timedelta(minutes=2)
+"""Longer than any call to Stripe takes with all its tries."""
+KEY_REJECTED = "stripe.key_rejected"
 
 
-@dataclass(frozen=True, slots=True)
-class _Intent:
-    id: int
-    key: str
-    amount: int
-    version: int
-    created_at: datetime
-    url: str | None
-    stale_sessions: tuple[str, ...]
+class Superseded(Conflict):
+    """Another payment page was opened for the same invoices at the same time; that one counts."""
 
 
 def open_checkout(
@@ -69,22 +47,119 @@ def open_checkout(
     cancel_url: str,
     now: datetime,
 ) -> str:
-    """The URL of a hosted page for `amount` minor units (None: all that is open).
+    """The URL of a hosted page for `amount` minor units (None: all that is claimed).
 
-    Raises NothingToPay, PaymentInFlight, TooMuch, and the errors of gateways.stripe.
+    Raises NothingToPay, PaymentInFlight, TooMuch, Superseded; AmountNotPayable when Stripe cannot take the amount;
+    StripeUnavailable and StripeOutcomeUnknown when the payer should try again in a moment: the next click finds
+    what this one may have made. A rejected key opens the notice `stripe.key_rejected`.
     """
+    click = Click(page, amount, success_url, cancel_url)
+    try:
+        for _ in range(ROUNDS):
+            url = _try_once(db, gateway, click, now=now)
+            if url is not None:
+                return url
+    except StripeKeyRejected:
+        with db.transaction() as session:
+            ledger.notice(session, KEY_REJECTED, KEY_REJECTED)
+        raise
+    raise StripeOutcomeUnknown("the invoices keep changing while they are being paid: try again in a moment")
+
+
+def _try_once(db: Database, gateway: StripeGateway, click: Click, *, now: datetime) -> str | None:
+    """A URL, or None when the click must be looked at again."""
     with db.transaction() as session:
-        intent = _intend(session, page, amount, now=now)
-    if intent.url is not None:
+        intent = intend(session, click, now=now)
+    for other in intent.others:
+        _close_other(db, gateway, other, now=now)
+    if intent.session_id is not None:
+        return _reuse(db, gateway, intent, now=now)
+    made = _make(db, gateway, click, intent, now=now)
+    if isinstance(made, str) or made is None:
+        return made
+    return _settle(db, gateway, intent, made, now=now)
+
+
+def _close_other(db: Database, gateway: StripeGateway, other: Candidate, *, now: datetime) -> None:
+    """An older session for these invoices must not be paid any more. One in flight is settled by its own click."""
+    if other.session_id is None and now - other.created_at < STILL_IN_FLIGHT:
+        return
+    if close_candidate(db, gateway, other, now=now) == "complete":
+        raise PaymentInFlight("a payment is on its way; please wait until it has arrived")
+
+
+def _reuse(db: Database, gateway: StripeGateway, intent: Intent, *, now: datetime) -> str | None:
+    """The session of an earlier click for the same claim, if it still can be paid."""
+    try:
+        found = gateway.retrieve_checkout_session(str(intent.session_id))
+    except StripeUnavailable:
         return intent.url
-    for stale in intent.stale_sessions:
-        _expire(gateway, stale)
-    made = _find_lost(gateway, intent, now) or gateway.create_checkout_session(
+    except StripeRefused as error:
+        if error.http_status != 404:
+            raise
+        found = {"status": "unknown"}
+    return _usable(db, intent, found, now=now)
+
+
+def _usable(db: Database, intent: Intent, found: dict[str, Any], *, now: datetime) -> str | None:
+    if found["status"] == "complete":
+        raise PaymentInFlight("a payment is on its way; please wait until it has arrived")
+    if found["status"] == "open":
+        return str(found["url"])
+    retire(db, intent.id, now=now)
+    return None
+
+
+def _make(
+    db: Database, gateway: StripeGateway, click: Click, intent: Intent, *, now: datetime
+) -> dict[str, Any] | str | None:
+    """The session that the intent asks for; a URL when a click at the same moment had it made; None: look again."""
+    if not intent.is_young or not intent.says_the_same:
+        return _look(db, gateway, intent, is_final=not intent.is_young, now=now)
+    try:
+        return _create(gateway, click, intent)
+    except StripeOutcomeUnknown as error:
+        if error.is_replay:
+            return _look(db, gateway, intent, is_final=True, now=now)
+        with db.transaction() as session:
+            url = url_of(session, intent.id)
+        if url is None:
+            raise
+        return url
+    except StripeKeyReused:
+        return _look(db, gateway, intent, is_final=False, now=now)
+    except StripeKeyRejected:
+        raise
+    except (StripeRefused, AmountNotPayable):
+        retire(db, intent.id, now=now)
+        raise
+
+
+def _look(
+    db: Database, gateway: StripeGateway, intent: Intent, *, is_final: bool, now: datetime
+) -> dict[str, Any] | None:
+    """What became of an intent whose key cannot be repeated: Stripe is asked by metadata before a new key is used.
+
+    Nothing usable there: the intent is given up, and None lets the click start again with a key of its own. Unless
+    `is_final`, the first call may still be on its way; then nothing is concluded from its absence.
+    """
+    found = find_session(gateway, intent.candidate)
+    if found is None and not is_final and now - intent.created_at < STILL_IN_FLIGHT:
+        raise StripeOutcomeUnknown("a payment page is being opened for these invoices: try again in two minutes")
+    if found is None:
+        retire(db, intent.id, now=now)
+        return None
+    return found if _usable(db, intent, found, now=now) is not None else None
+
+
+def _create(gateway: StripeGateway, click: Click, intent: Intent) -> dict[str, Any]:
+    page = click.page
+    return gateway.create_checkout_session(
         amount=intent.amount,
         currency=page.currency,
         description=page.description,
-        success_url=success_url,
-        cancel_url=cancel_url,
+        success_url=click.success_url,
+        cancel_url=click.cancel_url,
         metadata={
             "nudgepay_page": page.key,
             "nudgepay_client": str(page.client_id),
@@ -95,100 +170,42 @@ def open_checkout(
         locale=page.locale,
         customer_email=page.payer_email,
     )
+
+
+def _settle(
+    db: Database, gateway: StripeGateway, intent: Intent, made: dict[str, Any], *, now: datetime
+) -> str | None:
+    """Remember the session, and look whether it still is the one to pay."""
     with db.transaction() as session:
-        return _remember(session, intent.id, made)
-
-
-def _intend(session: Session, page: PayPage, amount: int | None, *, now: datetime) -> _Intent:
-    lock_client(session, page.client_id)
-    invoices = [invoice for invoice in lock_invoices(session, page.invoice_ids) if invoice.status == "open"]
-    invoices.sort(key=lambda invoice: (invoice.due_on, invoice.id))
-    open_amount = sum(invoice.amount_remaining for invoice in invoices)
-    wanted = open_amount if amount is None else amount
-    if open_amount <= 0:
-        raise NothingToPay("everything on this page is settled")
-    if any(invoice.money_state == "in_payment" for invoice in invoices):
-        raise PaymentInFlight("a payment is on its way; please wait until it has arrived")
-    if not 0 < wanted <= open_amount:
-        raise TooMuch("the amount must be positive and at most what is open")
-    lines = list(_lines(invoices, wanted))
-    version = sum(invoice.version for invoice in invoices)
-    prefix = f"np:{page.key}:{version}:{wanted}:pay"
-    others = _live_sessions(session, page.client_id, {line["invoice_id"] for line in lines}, now)
-    same = [row for row in others if row.idempotency_key.startswith(prefix + ":")]
-    if same:
-        row = same[0]
-    else:
-        row = CheckoutSession(
-            page=page.key,
-            client_id=page.client_id,
-            lines=lines,
-            amount=wanted,
-            currency=page.currency,
-            idempotency_key=f"{prefix}:{_tries(session, prefix)}",
-            created_at=now,
+        verdict = settle_intent(
+            session,
+            intent.id,
+            session_id=made["id"],
+            url=made["url"],
+            expires_at=datetime.fromtimestamp(made["expires_at"], UTC),
         )
-        session.add(row)
-        session.flush()
-    stale = tuple(other.session_id for other in others if other.id != row.id and other.session_id)
-    return _Intent(row.id, row.idempotency_key, wanted, version, row.created_at, row.url, stale)
-
-
-def _lines(invoices: Sequence[Invoice], amount: int) -> Iterator[dict[str, int]]:
-    for invoice in invoices:
-        part = min(amount, invoice.amount_remaining)
-        if part:
-            yield {"invoice_id": invoice.id, "amount": part}
-        amount -= part
-
-
-def _live_sessions(session: Session, client_id: int, invoice_ids: set[int], now: datetime) -> list[CheckoutSession]:
-    """Sessions that could still be paid (or whose making is in doubt) for any of these invoices."""
-    query = select(CheckoutSession).where(
-        CheckoutSession.client_id == client_id,
-        CheckoutSession.succeeded_at.is_(None),
-        CheckoutSession.failed_at.is_(None),
-        CheckoutSession.expired_at.is_(None),
-        CheckoutSession.completed_unpaid_at.is_(None),
-    )
-    rows = session.scalars(query.order_by(CheckoutSession.id.desc()))
-    return [
-        row
-        for row in rows
-        if (row.expires_at is None or row.expires_at > now + SESSION_MARGIN)
-        and invoice_ids & {int(line["invoice_id"]) for line in row.lines}
-    ]
-
-
-def _tries(session: Session, prefix: str) -> int:
-    query = select(CheckoutSession.id).where(
-        CheckoutSession.idempotency_key.startswith(prefix + ":", autoescape=True)
-    )
-    return len(session.scalars(query).all()) + 1
-
-
-def _expire(gateway: StripeGateway, session_id: str) -> None:
-    try:
-        gateway.expire_checkout_session(session_id)
-    except StripeRefused as error:
-        if gateway.retrieve_checkout_session(session_id)["status"] == "complete":
-            raise PaymentInFlight("a payment is on its way; please wait until it has arrived") from error
-
-
-def _find_lost(gateway: StripeGateway, intent: _Intent, now: datetime) -> dict[str, Any] | None:
-    """A session that was made, but whose answer never came and whose key Stripe may have forgotten."""
-    if now - intent.created_at < KEY_LIFE:
+        ledger.resolve_notice(session, KEY_REJECTED, actor="payer")
+    if not verdict.is_current:
+        _give_up(db, gateway, intent, made, now=now)
+        if verdict.is_superseded:
+            raise Superseded("another payment page was opened for these invoices: use that one, or try again")
         return None
-    since = int((intent.created_at - timedelta(minutes=5)).timestamp())
-    for found in gateway.list_checkout_sessions(created_since=since):
-        if found["metadata"].get("nudgepay_checkout") == str(intent.id) and found["status"] == "open":
-            return found
-    return None
-
-
-def _remember(session: Session, checkout_id: int, made: dict[str, Any]) -> str:
-    row = session.get_one(CheckoutSession, checkout_id, with_for_update=True)
-    row.session_id = made["id"]
-    row.url = made["url"]
-    row.expires_at = datetime.fromtimestamp(made["expires_at"], UTC)
+    _close_overtaken(db, gateway, intent, made, verdict, now=now)
     return str(made["url"])
+
+
+def _close_overtaken(
+    db: Database, gateway: StripeGateway, intent: Intent, made: dict[str, Any], verdict: Verdict, *, now: datetime
+) -> None:
+    """Clicks that were on their way when this one began are closed now; one that was paid closes this one."""
+    try:
+        for other in verdict.others:
+            _close_other(db, gateway, other, now=now)
+    except PaymentInFlight:
+        _give_up(db, gateway, intent, made, now=now)
+        raise
+
+
+def _give_up(db: Database, gateway: StripeGateway, intent: Intent, made: dict[str, Any], *, now: datetime) -> None:
+    close_session(gateway, made["id"])
+    retire(db, intent.id, now=now)

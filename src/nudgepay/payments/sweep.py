@@ -18,6 +18,7 @@ from nudgepay.payments import drift
 from nudgepay.payments.apply import HANDLERS, drain
 from nudgepay.payments.books import reallocate
 from nudgepay.payments.checkouts import take_session
+from nudgepay.payments.closing import close_outdated
 from nudgepay.payments.inbox import IncomingEvent, store
 from nudgepay.payments.models import CheckoutSession
 from nudgepay.payments.reversals import payment_of, take_reversal
@@ -35,13 +36,15 @@ NAME = "stripe_sweep"
 
 @dataclass(slots=True)
 class SweepReport:
-    """What a sweep found: events that no webhook brought, sessions that moved, what either side does not know."""
+    """What a sweep found: events that no webhook brought, sessions that moved, what either side does not know; and
+    the sessions that it closed because they ask for more than is owed."""
 
     events_found: int = 0
     events_applied: int = 0
     sessions_checked: int = 0
     sessions_changed: int = 0
     sessions_found: int = 0
+    sessions_closed: int = 0
     refunds_found: int = 0
     drift: int = 0
 
@@ -67,6 +70,7 @@ def run_sweep(
     _find_paid_sessions(db, gateway, int((begin - SESSION_LIFE).timestamp()), report, terms=terms, now=now)
     _find_refunds(db, gateway, created_since, report, now=now)
     report.drift = drift.compare_facts(db, gateway, since=begin)
+    report.sessions_closed = close_outdated(db, gateway, now=now)
     return report
 
 

@@ -1,19 +1,27 @@
-"""The stand-in's HTTP side: authentication, idempotency, limits, faults, and a tiny hosted pay page."""
+"""The stand-in's HTTP side: authentication, limits, idempotency, faults, in the order in which Stripe has them.
 
-import html
+docs.stripe.com/error-low-level: the key and the limiter come before the idempotency layer, so a 401 and a 429 are
+never saved for a key.
+"""
+
+import base64
+import binascii
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from nudgepay.gateways.fakes.stripe import pay_page
 from nudgepay.gateways.fakes.stripe.forms import parse_form
-from nudgepay.gateways.fakes.stripe.routes import answer, public
-from nudgepay.gateways.fakes.stripe.store import Json, Refusal
+from nudgepay.gateways.fakes.stripe.keys import Answer
+from nudgepay.gateways.fakes.stripe.routes import answer, endpoint
+from nudgepay.gateways.fakes.stripe.store import Json, Refusal, invalid
 
 if TYPE_CHECKING:
     from nudgepay.gateways.fakes.stripe.server import FakeStripe
 
-PAY_PAGE = "/c/pay/"
+MAX_BODY = 1_000_000
+_FAILED: Json = {"error": {"type": "api_error", "message": "An unknown error occurred."}}
 
 
 class Listener(ThreadingHTTPServer):
@@ -47,86 +55,97 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self, method: str) -> None:
         parts = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        if parts.path.startswith(PAY_PAGE):
-            self._pay_page(method, parts.path.removeprefix(PAY_PAGE), body)
+        length = min(int(self.headers.get("Content-Length") or 0), MAX_BODY)
+        body = self.rfile.read(length).decode()
+        if parts.path.startswith(pay_page.PATH):
+            self._pay_page(method, parts.path.removeprefix(pay_page.PATH), body)
             return
-        self.fake.calls.append((method, parts.path))
-        fault = self.fake.faults.popleft() if self.fake.faults else "ok"
-        if fault == "drop":
+        self.fake.note_call(method, parts.path)
+        fault = self.fake.faults.next_for(method, parts.path)
+        request_id = self.fake.store.new_id("req")
+        if fault != "drop":
+            raw = parts.query if method == "GET" else body
+            self._answer_api(method, parts.path, raw, fault, request_id)
+        if fault in {"drop", "drop_after", "hang_after"}:
             self.close_connection = True
-            return
-        params = parse_form(parts.query if method == "GET" else body)
+
+    def _answer_api(self, method: str, path: str, raw: str, fault: str, request_id: str) -> None:
         try:
-            status, document, replayed = self._answer(method, parts.path, params, fault)
+            given = self._decide(method, path, raw, fault, request_id)
         except Refusal as refusal:
-            status, document, replayed = refusal.status, refusal.body, False
-        if fault == "drop_after":
-            self.close_connection = True
-            return
-        self._send(status, json.dumps(document).encode(), "application/json", replayed=replayed)
+            given = Answer(refusal.status, refusal.body)
+        if fault == "hang_after":
+            self.fake.stopped.wait(self.fake.hang_seconds)
+        if fault not in {"drop_after", "hang_after"}:
+            self._send_api(given, request_id)
 
-    def _answer(self, method: str, path: str, params: Json, fault: str) -> tuple[int, Json, bool]:
-        if self.headers.get("Authorization") != f"Bearer {self.fake.api_key}" or fault == "401":
+    def _decide(self, method: str, path: str, raw: str, fault: str, request_id: str) -> Answer:
+        if fault == "401" or not self._is_authorized():
             raise Refusal(401, "invalid_request_error", "Invalid API Key provided.")
-        if fault == "429" or self.fake.over_limit():
-            raise Refusal(429, "invalid_request_error", "Too many requests.", code="rate_limit")
-
-        def make() -> tuple[int, Json]:
-            return self._make(method, path, params, fault)
-
+        if fault == "429" or self.fake.limits.is_over(endpoint(method, path)):
+            raise Refusal(429, "invalid_request_error", "Request rate limit exceeded.", code="rate_limit")
+        if fault == "503":
+            return Answer(503, _FAILED)
+        params = parse_form(raw)
         key = self.headers.get("Idempotency-Key")
-        if method == "POST" and key:
-            return self.fake.once(key, {"path": path, "params": params}, make)
-        return (*make(), False)
+        if method != "POST" or key is None:
+            return self._work(method, path, params, fault)
+        request = {"path": path, "params": params}
+        return self.fake.keys.once(key, request, request_id, lambda: self._work(method, path, params, fault))
 
-    def _make(self, method: str, path: str, params: Json, fault: str) -> tuple[int, Json]:
-        if fault in {"500", "503"}:
-            return int(fault), {"error": {"type": "api_error", "message": "An unknown error occurred."}}
+    def _is_authorized(self) -> bool:
+        """docs.stripe.com/api/authentication: a Bearer token, or Basic with the key as the user's name."""
+        scheme, _, value = (self.headers.get("Authorization") or "").partition(" ")
+        if scheme == "Basic":
+            try:
+                value = base64.b64decode(value, validate=True).decode().partition(":")[0]
+            except (binascii.Error, UnicodeDecodeError):
+                return False
+        return scheme in {"Basic", "Bearer"} and value == self.fake.api_key
+
+    def _work(self, method: str, path: str, params: Json, fault: str) -> Answer:
+        if fault == "500":
+            return Answer(500, _FAILED)
+        if fault == "hold":
+            self.fake.faults.hold()
         try:
             with self.fake.store.lock:
-                return 200, public(answer(self.fake.store, method, path, params, self.fake.url))
+                document = answer(self.fake.store, method, path, params, self.fake.url)
         except Refusal as refusal:
-            return refusal.status, refusal.body
+            return Answer(refusal.status, refusal.body, is_saved=refusal.status != 400)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            malformed = invalid(f"The parameters have a shape that does not fit ({type(error).__name__}).")
+            return Answer(malformed.status, malformed.body, is_saved=False)
+        return Answer(500, _FAILED) if fault == "500_after" else Answer(200, document)
 
     def _pay_page(self, method: str, session_id: str, body: str) -> None:
-        session = self.fake.store.objects.get(session_id)
-        if session is None or session["status"] != "open":
-            self._send(404, b"<!doctype html><title>Expired</title><p>This page has expired.", "text/html")
-            return
-        if method == "POST":
-            self.fake.pay(session_id, parse_form(body).get("method", "card"))
-            self.fake.deliveries.deliver_waiting()
-            self._redirect(session["success_url"])
-            return
-        self._send(200, _pay_page(session).encode(), "text/html; charset=utf-8")
+        shown = pay_page.visit(self.fake, method, session_id, parse_form(body))
+        self.send_response(shown.status)
+        if shown.location:
+            self.send_header("Location", shown.location)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self._end(shown.html.encode())
 
-    def _redirect(self, to: str) -> None:
-        self.send_response(303)
-        self.send_header("Location", to)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def _send(self, status: int, body: bytes, kind: str, *, replayed: bool = False) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Request-Id", self.fake.store.new_id("req"))
-        if replayed:
+    def _send_api(self, given: Answer, request_id: str) -> None:
+        self.send_response(given.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Request-Id", request_id)
+        for name in ("Idempotency-Key", "Stripe-Version"):
+            if self.headers.get(name):
+                self.send_header(name, self.headers[name])
+        if given.replay_of is not None:
             self.send_header("Idempotent-Replayed", "true")
-        if status in {429, 500, 503}:
-            self.send_header("Stripe-Should-Retry", "true" if status == 429 else "false")
+            self.send_header("Original-Request", given.replay_of)
+        if given.status == 429:
+            self.send_header("Stripe-Rate-Limited-Reason", "endpoint-rate")
+            self.send_header("Stripe-Should-Retry", "true")
+            if self.fake.limits.retry_after is not None:
+                self.send_header("Retry-After", str(self.fake.limits.retry_after))
+        if given.status == 500:
+            self.send_header("Stripe-Should-Retry", "false")
+        self._end(json.dumps(given.body, indent=2).encode())
+
+    def _end(self, body: bytes) -> None:
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-
-def _pay_page(session: Json) -> str:
-    title = html.escape(session["_title"])
-    amount = f"{session['amount_total']} {html.escape(session['currency'].upper())} (smallest unit)"
-    return (
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>{title}</title><h1>{title}</h1><p>{amount}</p>"
-        "<p>A stand-in for Stripe's hosted page. No money moves.</p>"
-        "<form method=post><button name=method value=card>Pay by card</button> "
-        "<button name=method value=sepa_debit>Pay by direct debit</button></form></html>"
-    )

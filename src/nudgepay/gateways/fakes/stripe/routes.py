@@ -1,11 +1,9 @@
 """The API's paths, each answered as its page of docs.stripe.com/api says."""
 
 import re
-from collections.abc import Callable
-from typing import Any
 
-from nudgepay.gateways.fakes.stripe import payments
-from nudgepay.gateways.fakes.stripe.store import Json, Refusal, Store
+from nudgepay.gateways.fakes.stripe import lists, payments, sessions
+from nudgepay.gateways.fakes.stripe.store import Json, Refusal, Store, missing, public
 
 KINDS = {
     "checkout/sessions": "checkout.session",
@@ -14,70 +12,80 @@ KINDS = {
     "disputes": "dispute",
     "charges": "charge",
 }
-_LIST = re.compile(r"/v1/(checkout/sessions|payment_intents|refunds|disputes|charges)")
-_ONE = re.compile(r"/v1/(checkout/sessions|payment_intents|refunds|disputes|charges)/([A-Za-z0-9_]+)")
+_NAMES = "|".join(KINDS)
+_LIST = re.compile(rf"/v1/({_NAMES})")
+_ONE = re.compile(rf"/v1/({_NAMES})/([A-Za-z0-9_]+)")
 _EXPIRE = re.compile(r"/v1/checkout/sessions/([A-Za-z0-9_]+)/expire")
+_CLOSE = re.compile(r"/v1/disputes/([A-Za-z0-9_]+)/close")
+_EVENT = re.compile(r"/v1/events/([A-Za-z0-9_]+)")
+
+
+def endpoint(method: str, path: str) -> str:
+    """The endpoint that a call counts for: its path without ids."""
+    return f"{method} {re.sub(r'/[a-z]{2,4}_[A-Za-z0-9_]+', '/{id}', path)}"
 
 
 def answer(store: Store, method: str, path: str, params: Json, base_url: str) -> Json:
-    """The object or list that this request gets; raises Refusal."""
-    if method == "GET":
-        return _get(store, path, params)
+    """The object or list that this request gets, as a document of its own; raises Refusal."""
+    sessions.expire_due(store)
+    found = _get(store, path, params) if method == "GET" else _post(store, path, params)
+    if found.get("object") == "list":
+        found = {**found, "data": [_shown(store, item, base_url) for item in found["data"]]}
+    document: Json = public(_shown(store, found, base_url))
+    return document
+
+
+def _shown(store: Store, item: Json, base_url: str) -> Json:
+    return sessions.shown(store, item, base_url) if item.get("object") == "checkout.session" else item
+
+
+def _post(store: Store, path: str, params: Json) -> Json:
     if path == "/v1/checkout/sessions":
-        return payments.create_session(store, params, base_url)
-    if found := _EXPIRE.fullmatch(path):
-        return payments.expire_session(store, found[1])
+        return sessions.create_session(store, params)
     if path == "/v1/refunds":
-        amount = params.get("amount")
-        return payments.refund(store, params.get("payment_intent", ""), int(amount) if amount else None)
-    raise _unknown(method, path)
+        return payments.create_refund(store, params)
+    if found := _EXPIRE.fullmatch(path):
+        return sessions.expire_session(store, found[1])
+    if found := _CLOSE.fullmatch(path):
+        return payments.close_dispute(store, found[1], won=False)
+    raise _unknown("POST", path)
 
 
 def _get(store: Store, path: str, params: Json) -> Json:
     if path == "/v1/account":
-        return {"id": store.account, "object": "account", "country": "DE", "charges_enabled": True}
+        return _account(store)
     if path == "/v1/events":
-        return _events(store, params)
+        return lists.events(store, params)
+    if found := _EVENT.fullmatch(path):
+        return _event(store, found[1])
     if found := _ONE.fullmatch(path):
         return store.get(KINDS[found[1]], found[2])
     if found := _LIST.fullmatch(path):
-        intent = params.get("payment_intent")
-        items = [i for i in store.of_kind(KINDS[found[1]]) if intent in {None, i.get("payment_intent")}]
-        return _page(items, params, path)
+        return lists.objects(store.of_kind(KINDS[found[1]]), params, path)
     raise _unknown("GET", path)
 
 
-def _events(store: Store, params: Json) -> Json:
-    """docs.stripe.com/api/events/list; `delivery_success` filters by whether all endpoints took it."""
-    items = list(reversed(store.events))
-    wanted = params.get("delivery_success")
-    if wanted is not None:
-        items = [event for event in items if (event["pending_webhooks"] == 0) == (wanted == "true")]
-    types = params.get("types") or ([params["type"]] if "type" in params else None)
-    return _page([e for e in items if types is None or e["type"] in types], params, "/v1/events")
+def _account(store: Store) -> Json:
+    """docs.stripe.com/api/accounts/object: the account of the key."""
+    return {
+        "id": store.account,
+        "object": "account",
+        "charges_enabled": True,
+        "country": "DE",
+        "default_currency": "eur",
+        "details_submitted": True,
+        "payouts_enabled": True,
+        "type": "standard",
+    }
 
 
-def _page(items: list[Json], params: Json, url: str) -> Json:
-    """docs.stripe.com/api/pagination: newest first, `starting_after`, `limit` 1 to 100."""
-    since = int((params.get("created") or {}).get("gte", 0))
-    items = [item for item in items if item["created"] >= since]
-    if (after := params.get("starting_after")) is not None:
-        ids = [item["id"] for item in items]
-        items = items[ids.index(after) + 1 :] if after in ids else []
-    limit = int(params.get("limit", 10))
-    return {"object": "list", "url": url, "data": items[:limit], "has_more": len(items) > limit}
+def _event(store: Store, event_id: str) -> Json:
+    """docs.stripe.com/api/events/retrieve."""
+    for event in store.events:
+        if event["id"] == event_id:
+            return event
+    raise missing("event", event_id)
 
 
 def _unknown(method: str, path: str) -> Refusal:
-    message = f"Unrecognized request URL ({method}: {path})."
-    return Refusal(404, "invalid_request_error", message)
-
-
-Shown = Callable[[Any], Any]
-
-
-def public(node: Any) -> Any:
-    """Without what only the stand-in needs to know."""
-    if isinstance(node, dict):
-        return {key: public(value) for key, value in node.items() if not key.startswith("_")}
-    return [public(value) for value in node] if isinstance(node, list) else node
+    return Refusal(404, "invalid_request_error", f"Unrecognized request URL ({method}: {path}).")

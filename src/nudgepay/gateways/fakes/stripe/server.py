@@ -1,13 +1,15 @@
 """The stand-in as its owner holds it: started and stopped, faults ordered, payers and banks played."""
 
 import threading
-from collections import deque
-from typing import Any
 
-from nudgepay.gateways.fakes.stripe import payments
+from nudgepay import clock
+from nudgepay.gateways.fakes.stripe import payments, sessions
 from nudgepay.gateways.fakes.stripe.deliveries import Deliveries
+from nudgepay.gateways.fakes.stripe.faults import HANG_SECONDS, Faults
+from nudgepay.gateways.fakes.stripe.keys import Keys
+from nudgepay.gateways.fakes.stripe.limits import Limits
 from nudgepay.gateways.fakes.stripe.listener import Listener
-from nudgepay.gateways.fakes.stripe.store import KEY_LIFE_SECONDS, Json, Refusal, Store
+from nudgepay.gateways.fakes.stripe.store import Json, Store
 
 
 class FakeStripe:
@@ -16,14 +18,18 @@ class FakeStripe:
     def __init__(
         self, *, api_key: str = "sk_test_fake", livemode: bool = False, account: str = "acct_fake", port: int = 0
     ) -> None:
-        """`api_key` is the one key that is accepted."""
+        """`api_key` is the one key that is accepted; set it to another to revoke it."""
         self.api_key = api_key
         self.store = Store(livemode=livemode, account=account)
+        self.keys = Keys(self.store.now)
+        self.limits = Limits()
+        self.faults = Faults()
         self.deliveries = Deliveries(self.store)
         self.store.on_event = self.deliveries.queue
-        self.faults: deque[str] = deque()
-        self.limit_per_second: int | None = None
         self.calls: list[tuple[str, str]] = []
+        self.called_at: list[float] = []
+        self.hang_seconds: float = HANG_SECONDS
+        self.stopped = threading.Event()
         self._server = Listener(self, port)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
@@ -33,28 +39,56 @@ class FakeStripe:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop serving."""
+        """Stop serving, and let go of callers that are kept waiting."""
+        self.stopped.set()
+        self.faults.released.set()
         self._server.shutdown()
         self._server.server_close()
 
-    def fail_next(self, *faults: str) -> None:
-        """What the next API calls meet: `500`, `503`, `429`, `401`, `drop` (no effect, no answer) or
-        `drop_after` (takes effect, no answer). `ok` lets one pass."""
-        self.faults.extend(faults)
+    def fail_next(self, *kinds: str, on: str = "") -> None:
+        """What the next API calls meet (see `faults.KINDS`); `on` narrows it to calls whose `METHOD path` begins
+        so, such as "POST /v1/checkout/sessions"."""
+        self.faults.order(*kinds, on=on)
+
+    def note_call(self, method: str, path: str) -> None:
+        """Keep the log of calls, and when they came (monotonic seconds)."""
+        with self.store.lock:
+            self.calls.append((method, path))
+            self.called_at.append(clock.monotonic())
+
+    def advance(self, seconds: float) -> None:
+        """Move the stand-in's clock: keys are forgotten and sessions expire as they would."""
+        with self.store.lock:
+            self.store.skew += seconds
+            sessions.expire_due(self.store)
 
     def send_webhooks_to(self, url: str, secret: str) -> None:
         """Where `deliveries.deliver_waiting()` sends events, and the endpoint's secret."""
         self.deliveries.url, self.deliveries.secret = url, secret
 
-    def pay(self, session_id: str, method: str = "card") -> Json:
-        """The payer pays the session."""
-        with self.store.lock:
-            return payments.pay(self.store, session_id, method)
+    def withhold(self, *event_types: str) -> None:
+        """Never deliver events of these types: only a sweep can find them."""
+        self.deliveries.withheld.update(event_types)
 
-    def settle(self, session_id: str, *, succeeds: bool) -> Json:
-        """A delayed payment ends."""
+    def distort_events(self, **fields: object) -> None:
+        """What later events say of themselves instead, such as `account` or `livemode`; nothing ends it."""
+        self.store.distortion = dict(fields)
+
+    def pay(self, session_id: str, method: str = "card") -> Json:
+        """The payer pays the session; `sepa_debit` and other delayed methods complete it unpaid."""
         with self.store.lock:
-            return payments.settle(self.store, session_id, succeeds=succeeds)
+            sessions.expire_due(self.store)
+            return sessions.pay(self.store, session_id, method)
+
+    def settle(self, session_id: str, *, succeeds: bool = True) -> Json:
+        """A delayed payment ends; by the id of its session or PaymentIntent."""
+        with self.store.lock:
+            return sessions.settle(self.store, session_id, succeeds=succeeds)
+
+    def expire(self, session_id: str) -> Json:
+        """The session's time is over."""
+        with self.store.lock:
+            return sessions.expire_session(self.store, session_id)
 
     def refund(self, payment_intent: str, amount: int | None = None) -> Json:
         """The business refunds (Stripe's units)."""
@@ -66,10 +100,10 @@ class FakeStripe:
         with self.store.lock:
             return payments.fail_refund(self.store, refund_id)
 
-    def dispute(self, payment_intent: str, amount: int | None = None) -> Json:
-        """The payer's bank takes the money back (Stripe's units)."""
+    def dispute(self, payment_intent: str, amount: int | None = None, *, is_inquiry: bool = False) -> Json:
+        """The payer's bank takes the money back (Stripe's units), or only asks."""
         with self.store.lock:
-            return payments.dispute(self.store, payment_intent, amount)
+            return payments.dispute(self.store, payment_intent, amount, is_inquiry=is_inquiry)
 
     def close_dispute(self, dispute_id: str, *, won: bool) -> Json:
         """The bank decides."""
@@ -78,35 +112,6 @@ class FakeStripe:
 
     def sessions(self, status: str | None = None) -> list[Json]:
         """Checkout Sessions, newest first."""
-        found = self.store.of_kind("checkout.session")
-        return [session for session in found if status in {None, session["status"]}]
-
-    def over_limit(self) -> bool:
-        """Count a call; True when it is one too many in this second."""
-        if self.limit_per_second is None:
-            return False
-        now = self.store.now()
-        recent = self.store.objects.setdefault("_limit", {"object": "_limit", "id": "_limit", "at": now, "n": 0})
-        if recent["at"] != now:
-            recent.update(at=now, n=0)
-        recent["n"] += 1
-        return bool(recent["n"] > self.limit_per_second)
-
-    def once(self, key: str, request: Json, make: Any) -> tuple[int, Json, bool]:
-        """docs.stripe.com/api/idempotent_requests: the first result of a key, error or not, is given again."""
         with self.store.lock:
-            known = self.store.keys.get(key)
-            if known is not None and known["at"] + KEY_LIFE_SECONDS < self.store.now():
-                known = None
-            if known is not None:
-                if known["request"] != request:
-                    message = "Keys for idempotent requests can only be used with the parameters of their first use."
-                    raise Refusal(400, "idempotency_error", message)
-                if known["answer"] is None:
-                    raise Refusal(409, "idempotency_error", "A request with this key is in progress.")
-                return known["answer"][0], known["answer"][1], True
-            entry: Json = {"at": self.store.now(), "request": request, "answer": None}
-            self.store.keys[key] = entry
-        status, body = make()
-        entry["answer"] = (status, body)
-        return status, body, False
+            found = self.store.of_kind("checkout.session")
+        return [session for session in found if status in {None, session["status"]}]

@@ -1,4 +1,4 @@
-"""What the stand-in remembers: objects, events, idempotency keys. One lock over all of it."""
+"""What the stand-in remembers: objects and events, on a clock that its owner may move. One lock over all of it."""
 
 import secrets
 import threading
@@ -8,8 +8,6 @@ from typing import Any
 from nudgepay import clock
 
 Json = dict[str, Any]
-KEY_LIFE_SECONDS = 24 * 3600
-"""docs.stripe.com/api/idempotent_requests: keys can be removed after at least 24 hours."""
 
 
 class Refusal(Exception):
@@ -22,18 +20,24 @@ class Refusal(Exception):
         self.body: Json = {"error": {"type": kind, "message": message}}
         if code:
             self.body["error"]["code"] = code
+            self.body["error"]["doc_url"] = f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}"
         if param:
             self.body["error"]["param"] = param
 
 
+def invalid(message: str, *, code: str | None = None, param: str | None = None) -> Refusal:
+    """400 invalid_request_error."""
+    return Refusal(400, "invalid_request_error", message, code=code, param=param)
+
+
 def missing(kind: str, object_id: str) -> Refusal:
-    """404 resource_missing."""
+    """404 resource_missing (docs.stripe.com/error-codes)."""
     message = f"No such {kind}: '{object_id}'"
     return Refusal(404, "invalid_request_error", message, code="resource_missing", param="id")
 
 
 class Store:
-    """Objects by id in the order in which they were made."""
+    """Objects by id in the order in which they were made. Fields that begin with `_` are never shown."""
 
     def __init__(self, *, livemode: bool, account: str) -> None:
         """`livemode` is what every object says of itself."""
@@ -42,8 +46,8 @@ class Store:
         self.account = account
         self.objects: dict[str, Json] = {}
         self.events: list[Json] = []
-        self.keys: dict[str, Json] = {}
         self.skew = 0.0
+        self.distortion: Json = {}
         self.on_event: Callable[[Json], None] = lambda event: None
 
     def now(self) -> int:
@@ -73,24 +77,30 @@ class Store:
         return [item for item in reversed(self.objects.values()) if item["object"] == kind]
 
     def emit(self, event_type: str, item: Json) -> Json:
-        """An event with a snapshot of the object (docs.stripe.com/api/events/object)."""
+        """An event with a snapshot of the object (docs.stripe.com/api/events/object).
+
+        `api_version` is that of the account when the event was made. `account` appears on events of connected
+        accounts only; here it comes from `distortion`, with which tests send what is not ours.
+        """
         event: Json = {
             "id": self.new_id("evt"),
             "object": "event",
-            "api_version": "2025-10-29.clover",
+            "api_version": "2026-10-28.endive",
             "created": self.now(),
-            "data": {"object": _snapshot(item)},
+            "data": {"object": public(item)},
             "livemode": self.livemode,
             "pending_webhooks": 1,
             "request": {"id": None, "idempotency_key": None},
             "type": event_type,
+            **self.distortion,
         }
         self.events.append(event)
         self.on_event(event)
         return event
 
 
-def _snapshot(item: Any) -> Any:
-    if isinstance(item, dict):
-        return {key: _snapshot(value) for key, value in item.items()}
-    return [_snapshot(value) for value in item] if isinstance(item, list) else item
+def public(node: Any) -> Any:
+    """A copy without what only the stand-in needs to know."""
+    if isinstance(node, dict):
+        return {key: public(value) for key, value in node.items() if not key.startswith("_")}
+    return [public(value) for value in node] if isinstance(node, list) else node
