@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -163,12 +164,29 @@ def is_outage(error: DBAPIError) -> bool:
     return state[:2] in {"08", "53", "57"} or state in {"25006", "55P03", "40P01", "40001"}
 
 
+def libpq_url(url: str) -> str:
+    """The URL as PostgreSQL's own library understands it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+async def notifications(url: str, channel: str) -> AsyncIterator[str]:
+    """The payloads sent to a channel from now on; raises DatabaseUnavailable when the connection is lost."""
+    try:
+        connection = await psycopg.AsyncConnection.connect(libpq_url(url), autocommit=True, connect_timeout=5)
+        async with connection:
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            async for heard in connection.notifies():
+                yield heard.payload
+    except psycopg.Error as error:
+        raise DatabaseUnavailable(f"notifications are not heard any more ({type(error).__name__})") from error
+
+
 class AsyncStatements:
     """Single statements on an asynchronous connection of their own, each its own transaction (autocommit)."""
 
     def __init__(self, url: str, *, timeout: float = 5) -> None:
         """Connects with the first statement; `timeout` in seconds bounds connecting and each statement."""
-        self._conninfo = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._conninfo = libpq_url(url)
         self._timeout = timeout
         self._connection: psycopg.AsyncConnection[Any] | None = None
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Identity, Index, func, select, text, update
+from sqlalchemy import Identity, Index, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -107,13 +107,43 @@ def execution(db: Database, *, kind: str, name: str, actor: str) -> Iterator[dic
 
 
 def flag_abandoned(session: Session) -> int:
-    """Close runs that began more than an hour ago and never ended, and tell of each; returns how many."""
+    """Mark runs that began more than an hour ago and never ended, and tell of each job once; returns how many.
+
+    `ended_at` stays empty: it did not end. A run that was only slow overwrites the mark with its own end.
+    """
     rows = session.execute(
         update(LedgerEntry)
-        .where(LedgerEntry.ended_at.is_(None), LedgerEntry.started_at < func.now() - text("interval '1 hour'"))
-        .values(ended_at=func.now(), outcome="abandoned")
+        .where(LedgerEntry.outcome.is_(None), LedgerEntry.started_at < func.now() - text("interval '1 hour'"))
+        .values(outcome="abandoned")
         .returning(LedgerEntry.id, LedgerEntry.name)
     ).all()
     for entry_id, name in rows:
-        notice(session, "job.abandoned", f"job.abandoned:{entry_id}", {"job": name})
+        notice(session, "job.abandoned", f"job.abandoned:{name}", {"job": name, "ledger_entry": entry_id})
     return len(rows)
+
+
+def failures_in_a_row(session: Session, name: str, *, most: int) -> int:
+    """How many of the newest ended runs of a job failed, up to `most`."""
+    query = (
+        select(LedgerEntry.outcome)
+        .where(LedgerEntry.kind == "job", LedgerEntry.name == name, LedgerEntry.outcome.is_not(None))
+        .order_by(LedgerEntry.started_at.desc())
+    )
+    outcomes = session.scalars(query.limit(most)).all()
+    return next((number for number, outcome in enumerate(outcomes) if outcome != "failed"), len(outcomes))
+
+
+def forget_routine(session: Session, *, days: int, most: int) -> int:
+    """Drop the oldest entries of jobs that went well more than `days` ago, at most `most`; returns how many."""
+    old = (
+        select(LedgerEntry.id)
+        .where(
+            LedgerEntry.kind == "job",
+            LedgerEntry.outcome == "done",
+            LedgerEntry.started_at < func.now() - timedelta(days=days),
+        )
+        .order_by(LedgerEntry.id)
+        .limit(most)
+    )
+    gone = session.execute(delete(LedgerEntry).where(LedgerEntry.id.in_(old)).returning(LedgerEntry.id))
+    return len(gone.all())

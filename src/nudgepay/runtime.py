@@ -11,6 +11,9 @@ from nudgepay.gateways.mail import AcceptanceSource, MailTransport
 from nudgepay.gateways.stripe import StripeGateway
 from nudgepay.gateways.transports import receipts_for, transport_for
 
+BESIDE_LETTERS = 4
+"""Connections for all that runs beside the letters on their way, each of which needs one to be settled."""
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
@@ -42,7 +45,7 @@ def build_runtime(
         server, url = start_database(settings.nudgepay_home)
     return Runtime(
         settings=settings,
-        db=Database(url, pool_size=pool_size),
+        db=Database(url, pool_size=max(pool_size, settings.smtp_pool_size + BESIDE_LETTERS)),
         mail=transport_for(settings),
         receipts=receipts_for(settings),
         stripe=_stripe(settings),

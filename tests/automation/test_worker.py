@@ -1,138 +1,95 @@
 """The worker is a clock: it carries no truth, and losing or doubling its rows costs latency only."""
 
-import os
+import asyncio
 import signal
-import subprocess
-import sys
-import threading
-import time
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
-from nudgepay import ledger
-from nudgepay.automation.context import JobContext
-from nudgepay.automation.runner import run_job, run_job_safely
-from nudgepay.automation.schedule import SCHEDULE, Job, job_named
-from nudgepay.automation.worker import wake_worker
+from automation.processes import hint, runs_done, start_worker, wait_for
+from nudgepay import clock
+from nudgepay.automation import worker as worker_module
 from nudgepay.config import Settings
 from nudgepay.db import Database
-from nudgepay.runtime import build_runtime
-from nudges.books import MONDAY, due_clients, rows
+from nudges.books import MONDAY, due_clients, rows, states
 
 
-def start_worker(settings: Settings, home: Path) -> subprocess.Popen[bytes]:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "ENVIRONMENT": "test",
-        "DATABASE_URL": settings.secret("database_url") or "",
-        "NUDGEPAY_HOME": str(home),
-        "METRICS_PORT": "0",
-        "SENDING_HOURS": "00:00-23:59",
-        "FROM_EMAIL": "billing@atelier.example",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "nudgepay.cli", "worker"], env=environment, stderr=subprocess.DEVNULL
+def cut_every_connection(db: Database) -> int:
+    query = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
+    with db.transaction() as session:
+        return session.scalar(text(query)) or 0
 
 
-def wait_for(db: Database, query: str, *, seconds: float = 60) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if rows(db, query):
-            return True
-        threading.Event().wait(0.2)
-    return False
-
-
-def test_a_worker_runs_a_job_that_is_asked_for_and_stops_on_sigterm(
+def test_a_worker_follows_hints_outlives_a_lost_database_and_stops_on_sigterm(
     db: Database, settings: Settings, tmp_path: Path
 ) -> None:
     worker = start_worker(settings, tmp_path)
     try:
-        assert wake_worker(settings.secret("database_url") or "", "flag_abandoned")
-        assert wait_for(db, "SELECT 1 FROM ledger_entries WHERE name = 'flag_abandoned' AND outcome = 'done'")
+        assert wait_for(lambda: runs_done(db, "retention"), meanwhile=lambda: hint(db, "retention"))
+        done = runs_done(db, "retention")
+        assert cut_every_connection(db) >= 2
+        assert wait_for(lambda: runs_done(db, "retention") > done, meanwhile=lambda: hint(db, "retention"))
+        assert worker.poll() is None
     finally:
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(20) == 0
 
 
-def test_two_workers_send_each_letter_once_although_one_is_killed_and_its_queue_emptied(
+def test_two_workers_send_each_letter_once_although_one_is_killed_and_their_queue_is_emptied(
     db: Database, settings: Settings, tmp_path: Path
 ) -> None:
-    due_clients(db, 12)
-    with db.transaction() as session:
-        session.execute(text("UPDATE invoices SET due_on = current_date - 7, next_at = now()"))
-        session.execute(text("UPDATE clients SET country = 'XX', timezone = 'UTC'"))
-    url = settings.secret("database_url") or ""
-    first, second = start_worker(settings, tmp_path), start_worker(settings, tmp_path)
+    due_clients(db, 60)
+    lease = {"SENDING_LEASE_SECONDS": "2"}
+    first, second = (start_worker(settings, tmp_path, **lease) for _ in range(2))
     try:
-        wake_worker(url, "nudge_pass")
-        threading.Event().wait(1.0)
+        assert wait_for(lambda: states(db, "letters").get("accepted"))
         first.kill()
         with db.transaction() as session:
             session.execute(text("TRUNCATE procrastinate.procrastinate_jobs CASCADE"))
-        wake_worker(url, "nudge_pass")
-        done = wait_for(
-            db, "SELECT 1 FROM letters HAVING count(*) FILTER (WHERE state = 'accepted') >= 12", seconds=75
+        settled = wait_for(
+            lambda: states(db).keys() == {"accepted", "skipped"}, seconds=75, meanwhile=lambda: hint(db, "nudge_pass")
         )
     finally:
         second.send_signal(signal.SIGTERM)
-        second.wait(20)
+        assert second.wait(20) == 0
         first.wait(5)
-    files = list((tmp_path / "outbox").glob("*.eml"))
-    weekend = rows(db, "SELECT 1 WHERE extract(isodow FROM now() AT TIME ZONE 'UTC') > 5")
-    print(f"workers: n=12 files={len(files)} done={done}")
-    if weekend:
-        assert not files
-    else:
-        assert done
-        assert len(files) == 12
+    letters = [path.read_bytes() for path in (tmp_path / "outbox").glob("*.eml")]
+    recipients = {line for letter in letters for line in letter.splitlines() if line.startswith(b"To: ")}
+    print(f"two workers, one killed: n=60 letters={len(letters)} recipients={len(recipients)} {states(db)}")
+    assert settled
+    assert states(db)["accepted"] == 60
+    assert len(letters) == len(recipients) == 60
 
 
-def test_a_job_writes_its_start_before_its_work_and_its_end_after_it(settings: Settings, db: Database) -> None:
-    seen: list[tuple[object, ...]] = []
-
-    def work(job: JobContext) -> dict[str, object]:
-        seen.extend(tuple(row) for row in rows(db, "SELECT name, outcome, ended_at FROM ledger_entries"))
-        return {"n": 1}
-
-    runtime = build_runtime(settings)
-    run_job(Job("probe", "* * * * *", work, "a test"), JobContext(runtime, MONDAY, "test"))
-    runtime.close()
-    assert seen == [("probe", None, None)]
-    (entry,) = rows(db, "SELECT outcome, details, ended_at FROM ledger_entries")
-    assert (entry.outcome, entry.details) == ("done", {"n": 1})
+def test_a_worker_whose_job_does_not_end_leaves_when_its_time_is_over(
+    db: Database, settings: Settings, tmp_path: Path
+) -> None:
+    worker = start_worker(settings, tmp_path, "stuck", WORKER_STOP_SECONDS="1")
+    try:
+        assert wait_for(lambda: rows(db, "SELECT 1 FROM ledger_entries WHERE name = 'stuck'"))
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(20) == worker_module.GAVE_UP
+    assert rows(db, "SELECT DISTINCT ended_at, outcome FROM ledger_entries") == [(None, None)]
 
 
-def test_a_job_that_breaks_is_written_down_and_does_not_end_the_worker(settings: Settings, db: Database) -> None:
-    def work(job: JobContext) -> dict[str, object]:
-        raise ZeroDivisionError
+def test_a_clock_that_jumps_back_begins_a_new_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "CLOCK_LOOK_SECONDS", 0.01)
+    shift = timedelta()
+    began = clock.monotonic()
+    monkeypatch.setattr(clock, "now", lambda: MONDAY + timedelta(seconds=clock.monotonic() - began) + shift)
 
-    runtime = build_runtime(settings)
-    assert not run_job_safely(Job("broken", "* * * * *", work, "a test"), JobContext(runtime, MONDAY, "test"))
-    runtime.close()
-    (entry,) = rows(db, "SELECT outcome, details FROM ledger_entries")
-    assert (entry.outcome, entry.details) == ("failed", {"error": "ZeroDivisionError"})
+    async def watch() -> None:
+        nonlocal shift
+        watching = asyncio.create_task(worker_module._watch_the_clock())
+        await asyncio.sleep(0.1)
+        assert not watching.done()
+        shift = timedelta(hours=-1)
+        await asyncio.wait_for(watching, 5)
 
-
-def test_every_job_of_the_schedule_runs_on_an_empty_installation(settings: Settings) -> None:
-    runtime = build_runtime(settings)
-    for job in SCHEDULE:
-        run_job(job, JobContext(runtime, MONDAY, "test"))
-    runtime.close()
-    assert job_named("nudge_pass") in SCHEDULE
-
-
-def test_a_run_that_never_ended_is_told(db: Database) -> None:
-    with db.transaction() as session:
-        session.execute(
-            text(
-                "INSERT INTO ledger_entries (kind, name, actor, started_at)"
-                " VALUES ('job', 'nudge_pass', 'x', now() - interval '2 hours')"
-            )
-        )
-    with db.transaction() as session:
-        assert ledger.flag_abandoned(session) == 1
-    assert [row.kind for row in rows(db, "SELECT kind FROM notices")] == ["job.abandoned"]
+    asyncio.run(watch())

@@ -2,10 +2,12 @@
 
 import time
 
+import psycopg
 import pytest
-from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from nudgepay.automation.waking import CHANNEL
+from nudgepay.db import libpq_url
 from nudgepay.nudges.cron import sign
 from nudgepay.runtime import Runtime
 from web.conftest import CRON
@@ -19,11 +21,12 @@ def call(client: TestClient, *, body: bytes = b"", at: int | None = None, signat
 
 def test_a_signed_call_asks_for_a_pass_once(client: TestClient, runtime: Runtime) -> None:
     now = int(time.time())
-    assert call(client, at=now) == 202
-    assert call(client, at=now) == 401
-    with runtime.db.transaction() as session:
-        jobs = session.scalars(text("SELECT task_name FROM procrastinate.procrastinate_jobs")).all()
-    assert jobs == ["nudge_pass"]
+    with psycopg.connect(libpq_url(runtime.db.url), autocommit=True) as listening:
+        listening.execute(f"LISTEN {CHANNEL}")
+        assert call(client, at=now) == 202
+        assert call(client, at=now) == 401
+        heard = [hint.payload for hint in listening.notifies(timeout=2)]
+    assert heard == ["nudge_pass"]
 
 
 @pytest.mark.parametrize("shift", [-301, 301])

@@ -1,19 +1,26 @@
 """What the jobs do: each one line into a room, and its figures for the ledger."""
 
+from dataclasses import asdict
 from typing import Any
 
+from nudgepay import ledger
+from nudgepay.automation import queue
 from nudgepay.automation.context import JobContext
-from nudgepay.ledger import flag_abandoned
 from nudgepay.nudges.cron import forget_signatures
 from nudgepay.nudges.passes import run_pass
 from nudgepay.nudges.promises import settle_promises
+from nudgepay.nudges.reconcile import run_reconcile
 from nudgepay.nudges.terms import terms_of
+from nudgepay.nudges.unknowns import is_any_unknown
 from nudgepay.payments.apply import drain
 from nudgepay.payments.inbox import is_waiting
 from nudgepay.payments.sweep import run_sweep
 from nudgepay.payments.terms import stripe_terms
 
 Figures = dict[str, Any]
+ROUTINE_DAYS = 90
+"""How long the ledger remembers a run that went well."""
+MOST_FORGOTTEN = 50_000
 
 
 def run_nudge_pass(job: JobContext) -> Figures:
@@ -33,6 +40,19 @@ def run_nudge_pass(job: JobContext) -> Figures:
     return {key: value for key, value in document.items() if isinstance(value, int)}
 
 
+def has_unknowns(job: JobContext) -> bool:
+    """True when a letter is in doubt."""
+    with job.runtime.db.transaction() as session:
+        return is_any_unknown(session)
+
+
+def run_reconcile_unknowns(job: JobContext) -> Figures:
+    """Ask the relay's record about letters in doubt, also while a long pass is under way."""
+    runtime = job.runtime
+    grace = runtime.settings.sending_lease_seconds
+    return asdict(run_reconcile(runtime.db, receipts=runtime.receipts, now=job.now, grace_seconds=grace))
+
+
 def has_events(job: JobContext) -> bool:
     """True when an event waits to be applied now."""
     with job.runtime.db.transaction() as session:
@@ -45,11 +65,16 @@ def run_apply_events(job: JobContext) -> Figures:
     return dict(drain(runtime.db, runtime.stripe, terms=stripe_terms(runtime.settings), now=job.now))
 
 
+def has_stripe(job: JobContext) -> bool:
+    """True when this installation takes cards."""
+    return job.runtime.stripe is not None
+
+
 def run_stripe_sweep(job: JobContext) -> Figures:
     """Compare Stripe with the books, both ways."""
     runtime = job.runtime
     if runtime.stripe is None:
-        return {"skipped": "no Stripe"}
+        return {}
     return run_sweep(runtime.db, runtime.stripe, terms=stripe_terms(runtime.settings), now=job.now).document()
 
 
@@ -59,13 +84,28 @@ def run_settle_promises(job: JobContext) -> Figures:
         return dict(settle_promises(session, now=job.now))
 
 
-def run_retention(job: JobContext) -> Figures:
-    """Forget signatures of the cron hook that are too old to be replayed."""
-    with job.runtime.db.transaction() as session:
-        return {"forgotten": forget_signatures(session)}
-
-
 def run_flag_abandoned(job: JobContext) -> Figures:
     """Tell of runs that were started and never ended."""
     with job.runtime.db.transaction() as session:
-        return {"abandoned": flag_abandoned(session)}
+        return {"abandoned": ledger.flag_abandoned(session)}
+
+
+def has_stalled(job: JobContext) -> bool:
+    """True when a worker was lost with a job in its hands."""
+    with job.runtime.db.transaction() as session:
+        return queue.has_stalled(session)
+
+
+def run_retry_stalled(job: JobContext) -> Figures:
+    """Ask again for the jobs of lost workers."""
+    with job.runtime.db.transaction() as session:
+        return {"lost": queue.retry_stalled(session)}
+
+
+def run_retention(job: JobContext) -> Figures:
+    """Forget what nobody may use again: the cron hook's used signatures, and routine runs of long ago."""
+    with job.runtime.db.transaction() as session:
+        return {
+            "signatures": forget_signatures(session),
+            "routine_runs": ledger.forget_routine(session, days=ROUTINE_DAYS, most=MOST_FORGOTTEN),
+        }

@@ -10,7 +10,7 @@ from nudgepay.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job, when it runs (cron with a field for seconds at the end, UTC) and what it is for.
+    """A job, when it runs (cron with a field for seconds at the end, UTC), what it is for and what it may cost.
 
     One that `is_needed` denies leaves no entry: a look every few seconds is no run.
     """
@@ -19,22 +19,64 @@ class Job:
     cron: str
     run: Callable[[JobContext], jobs.Figures]
     purpose: str
+    cost: str = "nothing worth naming"
     is_needed: Callable[[JobContext], bool] = lambda job: True
 
 
 SCHEDULE: tuple[Job, ...] = (
-    Job("nudge_pass", "* * * * * 0", jobs.run_nudge_pass, "Plan what came due and send it"),
+    Job(
+        "nudge_pass",
+        "* * * * * 0",
+        jobs.run_nudge_pass,
+        "Plan what came due and send it",
+        "what is due: a letter's time at the relay each; an idle pass some milliseconds",
+    ),
+    Job(
+        "reconcile_unknowns",
+        "* * * * * 30",
+        jobs.run_reconcile_unknowns,
+        "Ask the relay's record about letters in doubt",
+        "a look into the record for each letter in doubt",
+        jobs.has_unknowns,
+    ),
     Job(
         "apply_events",
         "* * * * * */5",
         jobs.run_apply_events,
         "Bring Stripe's events into the books",
+        "a transaction for each event; a call to Stripe for a refund or dispute",
         jobs.has_events,
     ),
-    Job("stripe_sweep", "*/10 * * * * 20", jobs.run_stripe_sweep, "Compare Stripe with the books, both ways"),
-    Job("settle_promises", "*/15 * * * * 30", jobs.run_settle_promises, "Close promises whose day is over"),
+    Job(
+        "stripe_sweep",
+        "*/10 * * * * 20",
+        jobs.run_stripe_sweep,
+        "Compare Stripe with the books, both ways",
+        "a page of events and sessions since the last sweep, up to 400 single calls to Stripe",
+        jobs.has_stripe,
+    ),
+    Job(
+        "settle_promises",
+        "*/15 * * * * 30",
+        jobs.run_settle_promises,
+        "Close promises whose day is over",
+        "the promises that end now",
+    ),
+    Job(
+        "retry_stalled",
+        "* * * * * 45",
+        jobs.run_retry_stalled,
+        "Ask again for the jobs of lost workers",
+        is_needed=jobs.has_stalled,
+    ),
     Job("flag_abandoned", "*/10 * * * * 40", jobs.run_flag_abandoned, "Tell of runs that never ended"),
-    Job("retention", "17 3 * * * 0", jobs.run_retention, "Forget what nobody may use again"),
+    Job(
+        "retention",
+        "17 3 * * * 0",
+        jobs.run_retention,
+        "Forget what nobody may use again",
+        "at most 50,000 rows deleted",
+    ),
 )
 
 

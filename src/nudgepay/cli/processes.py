@@ -8,6 +8,7 @@ from nudgepay.cli.context import actor, open_runtime, print_json, say
 from nudgepay.cli.tables import print_table
 
 jobs = typer.Typer(no_args_is_help=True, help="The automation schedule.")
+notices = typer.Typer(help="What people must know or do.")
 Port = Annotated[int, typer.Option(help="Port of the pages.")]
 Host = Annotated[str, typer.Option(help="Address to listen on; put a TLS proxy before any other than loopback.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -20,9 +21,11 @@ def serve(port: Port = 8000, host: Host = "127.0.0.1") -> None:
 
     with open_runtime() as runtime:
         stop = listen_for_scrapes(runtime, port=runtime.settings.metrics_port)
-        say(f"Pages on http://{host}:{port}")
-        run(runtime, host=host, port=port)
-        stop()
+        try:
+            say(f"Pages on http://{host}:{port}")
+            run(runtime, host=host, port=port)
+        finally:
+            stop()
 
 
 def worker() -> None:
@@ -37,9 +40,11 @@ def worker() -> None:
         if switch.paused_at is not None:
             say(f"Sending is paused: {switch.reason}")
         stop = listen_for_scrapes(runtime, port=runtime.settings.metrics_port)
-        say("Worker started; Ctrl-C ends it.")
-        run_worker(runtime)
-        stop()
+        try:
+            say("Worker started; Ctrl-C ends it.")
+            run_worker(runtime)
+        finally:
+            stop()
 
 
 def up(port: Port = 8000, host: Host = "127.0.0.1") -> None:
@@ -49,7 +54,8 @@ def up(port: Port = 8000, host: Host = "127.0.0.1") -> None:
     with open_runtime() as runtime:
         if runtime.server is not None:
             say("Development: this database belongs to this machine alone.")
-        supervise(runtime, host=host, port=port)
+        code = supervise(runtime, host=host, port=port)
+    raise typer.Exit(code)
 
 
 @jobs.command("list")
@@ -70,6 +76,7 @@ def list_jobs(as_json: Json = False) -> None:
             "job": job.name,
             "cron": job.cron,
             "purpose": job.purpose,
+            "cost": job.cost,
             "last_started_at": last[job.name].started_at if job.name in last else None,
             "last_outcome": (last[job.name].outcome or "running") if job.name in last else "never ran",
         }
@@ -99,17 +106,40 @@ def run_one(name: Annotated[str, typer.Argument(help="A job of `jobs list`.")], 
         print_table(name, ["what", "count>"], list(figures.items()), empty="Nothing to do.")
 
 
-def notices(as_json: Json = False) -> None:
+@notices.callback(invoke_without_command=True)
+def list_notices(context: typer.Context, as_json: Json = False) -> None:
     """What people must know or do, oldest first."""
     from nudgepay.ledger import open_notices
 
+    if context.invoked_subcommand is not None:
+        return
     with open_runtime() as runtime, runtime.db.transaction() as session:
         rows = [
-            {"id": one.id, "kind": one.kind, "since": one.created_at, "details": one.details}
+            {
+                "id": one.id,
+                "kind": one.kind,
+                "key": one.dedup_key,
+                "since": one.created_at,
+                "details": one.details,
+            }
             for one in open_notices(session)
         ]
     if as_json:
         print_json(rows)
         return
-    cells = [list(row.values()) for row in rows]
-    print_table("Notices", ["id>", "what", "since", "details"], cells, empty="Nothing needs a person.")
+    cells = [(row["key"], row["since"], row["details"]) for row in rows]
+    print_table("Notices", ["notice", "since", "details"], cells, empty="Nothing needs a person.")
+
+
+@notices.command("resolve")
+def resolve(key: Annotated[str, typer.Argument(help="The notice, as listed.")]) -> None:
+    """A person has seen to it. The same trouble opens a new notice."""
+    from nudgepay import audit
+    from nudgepay.errors import NotFound
+    from nudgepay.ledger import resolve_notice
+
+    with open_runtime() as runtime, runtime.db.transaction() as session:
+        if not resolve_notice(session, key, actor=actor()):
+            raise NotFound(f"no open notice is called {key!r}; see: nudgepay notices")
+        audit.record(session, actor=actor(), action="notice.resolve", subject=f"notices:{key}")
+    print("Resolved.")

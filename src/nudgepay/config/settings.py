@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     allowed_hosts: str = ""
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=9464, ge=0, le=65535)
+    worker_poll_seconds: float = Field(default=5, gt=0, le=60)
+    worker_stop_seconds: float = Field(default=10, gt=0, le=600)
+    ready_backlog_minutes: int = Field(default=15, ge=1, le=1440)
 
     session_secret: SecretStr | None = None
     csrf_secret: SecretStr | None = None

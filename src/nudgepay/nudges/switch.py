@@ -48,7 +48,10 @@ def resume_sending(session: Session, *, environment: str, actor: str, reason: st
         {"actor": actor},
     )
     woken = session.execute(
-        text("UPDATE reminders SET look_at = due_at WHERE state = 'planned' AND held_reason = 'sending_paused'")
+        text(
+            "UPDATE reminders SET look_at = due_at, updated_at = now()"
+            " WHERE state = 'planned' AND held_reason = 'sending_paused'"
+        )
     )
     audit.record(session, actor=actor, action="sending.resume", subject="sending_switch:1", after={"reason": reason})
     return int(getattr(woken, "rowcount", 0))

@@ -38,6 +38,11 @@ def list_unknown(session: Session) -> list[dict[str, Any]]:
     ]
 
 
+def is_any_unknown(session: Session) -> bool:
+    """True when a letter is in doubt."""
+    return bool(session.scalar(text("SELECT EXISTS (SELECT FROM letters WHERE state = 'unknown')")))
+
+
 def mark_accepted(
     session: Session, letter_id: uuid.UUID, *, accepted_at: datetime, now: datetime, actor: str, source: str
 ) -> None:

@@ -1,17 +1,35 @@
 """Uvicorn around the application: the only place that listens to the public."""
 
+import signal
+import socket
+import sys
 from typing import Any
 
 import uvicorn
 
+from nudgepay.errors import UsageError
 from nudgepay.runtime import Runtime
 from nudgepay.web.app import create_app
 from nudgepay.web.bounded_head import BoundedHead
 
 
 def serve(runtime: Runtime, *, host: str, port: int) -> None:
-    """Answer until SIGTERM or SIGINT; open requests are finished for at most 10 s."""
-    uvicorn.Server(server_config(runtime, host=host, port=port)).run()
+    """Answer until SIGTERM or SIGINT; open requests are finished for at most 8 s.
+
+    Raises UsageError when the port cannot be listened on.
+    """
+    listening = _listen(host, port)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))  # uvicorn raises it once more when it has ended well
+    uvicorn.Server(server_config(runtime, host=host, port=port)).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise UsageError(f"port {port} on {host} cannot be listened on ({error.strerror}); choose another") from error
 
 
 def server_config(runtime: Runtime, *, host: str, port: int, **changes: Any) -> uvicorn.Config:
@@ -28,7 +46,7 @@ def server_config(runtime: Runtime, *, host: str, port: int, **changes: Any) -> 
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=15,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=8,
         http=BoundedHead,
         ws="none",
         **changes,
