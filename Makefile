@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL = $(if $(shell command -v uv),uv pip install --quiet --python $(BIN)/python,$(BIN)/pip install --quiet --disable-pip-version-check)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test ci lint bench mutants proof clean
@@ -13,8 +14,8 @@ install: $(BIN)/nudgepay  ## .venv from the hashed locks
 $(BIN)/nudgepay: requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned dependencies ..."
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: install  ## the whole story on sample data, then the pages (ARGS=--once ends after the table)
