@@ -159,6 +159,14 @@ def test_each_single_defect_is_named_by_its_key(tmp_path: Path, key: str, defect
     assert key in found, found
 
 
+def test_a_given_mapping_is_read_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUSINESS_NAME", "from the process")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://np@db.internal/np")
+    assert Settings.load({}).secret("database_url") is None
+    assert Settings.load({}).business_name != "from the process"
+    assert Settings.load().business_name == Settings().business_name == "from the process"
+
+
 def test_the_same_secret_for_two_roles_is_refused(tmp_path: Path) -> None:
     environ = good(tmp_path)
     environ["CSRF_SECRET_FILE"] = environ["SESSION_SECRET_FILE"]

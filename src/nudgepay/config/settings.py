@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -15,6 +16,7 @@ Resolver = Callable[[str], str]
 """Takes a managed reference (`scheme://...`) and returns its value; raises NudgePayError with a cure."""
 
 SECRETS: tuple[str, ...] = sources.SECRETS
+_environ: ContextVar[Mapping[str, str]] = ContextVar("environ", default=os.environ)
 
 
 class Settings(BaseSettings):
@@ -98,17 +100,22 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment with files and references."""
-        return init_settings, sources.EnvironmentSource(settings_cls, os.environ)
+        return init_settings, sources.EnvironmentSource(settings_cls, _environ.get())
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Read the environment (or the mapping given); raises SettingsValidationError for unreadable values."""
-        values = sources.read(os.environ if environ is None else environ, cls.model_fields)
+        """Read the environment, or the mapping given and nothing else.
+
+        Raises SettingsValidationError for unreadable values.
+        """
+        outer = _environ.set(os.environ if environ is None else environ)
         try:
-            return cls.model_validate(values)
+            return cls()
         except ValidationError as error:
             problems = [_type_problem(item["loc"], item["msg"]) for item in error.errors()]
             raise SettingsValidationError(problems) from None
+        finally:
+            _environ.reset(outer)
 
     def ensure_valid(self, *, strict: bool | None = None, resolve: Resolver | None = None) -> Self:
         """A copy with every reference resolved, or SettingsValidationError with all problems at once.

@@ -206,3 +206,9 @@ def tell_foreign(session: Session, document: Json) -> str:
         stripe_id = str(document.get("id"))[:255]
         ledger.notice(session, "stripe.unknown_payment", f"stripe.unknown_payment:{stripe_id}", {"id": stripe_id})
     return "foreign"
+
+
+def last_checkout(session: Session, page: str) -> CheckoutSession | None:
+    """The newest checkout that was opened from a page (`invoice:ID` or `letter:UUID`)."""
+    query = select(CheckoutSession).where(CheckoutSession.page == page).order_by(CheckoutSession.id.desc())
+    return session.scalars(query.limit(1)).first()

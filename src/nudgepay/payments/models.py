@@ -91,6 +91,11 @@ class CheckoutSession(Base):
     expired_at: Mapped[datetime | None]
     checked_at: Mapped[datetime | None]
 
+    @property
+    def is_decided(self) -> bool:
+        """True once the payment has succeeded or failed, or the session has expired."""
+        return any((self.succeeded_at, self.failed_at, self.expired_at))
+
 
 class Review(Base):
     """A doubt about an invoice's money that a person (or the provider's final word) settles."""

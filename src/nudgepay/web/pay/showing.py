@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from nudgepay.errors import OperationalError
 from nudgepay.money import AmountError
+from nudgepay.payments.checkouts import last_checkout
 from nudgepay.runtime import Runtime
 from nudgepay.web.deps import NowDep, ReadSessionDep, RuntimeDep
 from nudgepay.web.pay.finding import open_page
@@ -26,7 +27,12 @@ def show(token: str, request: Request, session: ReadSessionDep, runtime: Runtime
     """The link's invoices at their present state. Changes nothing."""
     page = open_page(request, session, token, now=now)
     reader = reader_for(request, runtime.settings, page.locale)
-    return shown(page, reader, runtime, now=now, returned="paid" in request.query_params)
+    if "paid" not in request.query_params:
+        return shown(page, reader, runtime, now=now)
+    last = last_checkout(session, page.key)
+    received = last.amount if last is not None and last.succeeded_at is not None else 0
+    waits = last is None or not last.is_decided
+    return shown(page, reader, runtime, now=now, waits=waits, received=received)
 
 
 @router.post("/p/{token}/pay")
@@ -59,9 +65,12 @@ def shown(
     *,
     now: datetime,
     status: int = 200,
-    returned: bool = False,
+    waits: bool = False,
+    received: int = 0,
     **changes: object,
 ) -> Response:
     """The page as an answer; `changes` are a problem to tell and what was typed."""
-    view = page_view(page, reader, runtime.settings, now=now, has_card=has_card(runtime), returned=returned)
+    view = page_view(
+        page, reader, runtime.settings, now=now, has_card=has_card(runtime), waits=waits, received=received
+    )
     return HTMLResponse(render("page.html", **(view | changes)), status_code=status)

@@ -14,12 +14,23 @@ SUGGESTED_DAYS = 7
 
 
 def page_view(
-    page: PayerPage, reader: Reader, settings: Settings, *, now: datetime, has_card: bool, returned: bool = False
+    page: PayerPage,
+    reader: Reader,
+    settings: Settings,
+    *,
+    now: datetime,
+    has_card: bool,
+    waits: bool = False,
+    received: int = 0,
 ) -> dict[str, Any]:
-    """What `page.html` needs. `returned`: the payer comes back from the card form."""
+    """What `page.html` needs.
+
+    For a payer who comes back from the card form: `waits` while nothing is known of the payment, `received` (minor
+    units) when it has arrived.
+    """
     today = local_day(now, page.timezone)
     state = page.state
-    waits = returned and state == "open"
+    waits = waits and state == "open"
     return {
         **frame(reader, settings),
         "state": "returned" if waits else state,
@@ -31,7 +42,7 @@ def page_view(
         "count": len(page.lines),
         "lines": [_line(line, page, reader, now) for line in page.lines],
         "numbers": [line.number for line in page.open_lines],
-        "notes": _notes(page, reader),
+        "notes": [*_thanks(page, reader, received), *_notes(page, reader)],
         "has_card": has_card,
         "is_payable": state == "open" and not waits,
         "has_answers": bool(page.open_lines) and not waits,
@@ -90,6 +101,12 @@ def _tone(line: Line, days: int) -> str:
     if line.money_state in {"in_payment", "needs_review"}:
         return "calm"
     return "late" if days > 0 else "calm"
+
+
+def _thanks(page: PayerPage, reader: Reader, received: int) -> list[str]:
+    if not received or page.state != "open":
+        return []
+    return [reader.t("note.received", amount=reader.money(received, page.currency))]
 
 
 def _notes(page: PayerPage, reader: Reader) -> list[str]:

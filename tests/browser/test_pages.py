@@ -1,0 +1,100 @@
+"""Every page of the payer, at two widths, in light and dark: readable by everybody, nothing moves, nothing overflows."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from browser.conftest import Shop, Visitor, visiting
+
+pytestmark = pytest.mark.browser
+
+LOOKS = [("desktop", "light"), ("desktop", "dark"), ("phone", "light"), ("phone", "dark")]
+
+
+def looked_at(page: Page, name: str) -> list[str]:
+    """What is wrong with the page as it stands."""
+    wrong = []
+    page.wait_for_load_state("networkidle")
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        wrong.append(f"{name}: wider than the screen")
+    if (moved := page.evaluate("window.shifted")) > 0.01:
+        wrong.append(f"{name}: layout shift {moved}")
+    found = Axe().run(page)
+    if found.violations_count:
+        wrong.append(f"{name}: {found.generate_report()}")
+    return wrong
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+def test_every_page_is_readable_by_everybody(browser: Browser, shop: Shop, size: str, scheme: str) -> None:
+    assert shop.send_what_is_due() == 1
+    wrong: list[str] = []
+    with visiting(browser, size=size, scheme=scheme) as visitor:
+        page = visitor.page
+        for name, url in {
+            "invoice": shop.link(),
+            "invoice in German": shop.link("?lang=de"),
+            "unsubscribe": f"{shop.url}/u/{shop.contact_token}",
+            "outbox": f"{shop.url}/outbox",
+        }.items():
+            page.goto(url)
+            wrong += looked_at(page, name)
+        page.goto(shop.link())
+        for fold in page.locator("details").all():
+            fold.locator("summary").click()
+        wrong += looked_at(page, "invoice, everything unfolded")
+        page.goto(f"{shop.url}/outbox")
+        page.locator("a[href^='/outbox/']").first.click()
+        wrong += looked_at(page, "letter")
+        assert visitor.complaints == []
+        page.goto(f"{shop.url}/p/{'x' * 22}")
+        wrong += looked_at(page, "unknown link")
+    assert wrong == []
+
+
+def test_the_pay_button_is_reached_and_pressed_by_keyboard_alone(shop: Shop, visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto(shop.link())
+    button = page.get_by_role("button", name="Pay €1,234.50")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if button.evaluate("one => one === document.activeElement"):
+            break
+    expect(button).to_be_focused()
+    assert button.evaluate("one => getComputedStyle(one).outlineStyle") != "none"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Pay by card")).to_be_visible()
+
+
+def test_four_answers_are_given_and_each_is_thanked_for(shop: Shop, visitor: Visitor) -> None:
+    page = visitor.page
+    for summary, title in (
+        ("I have paid", "Thank you for telling us."),
+        ("I will pay later", "Noted: "),
+        ("Something is wrong", "Thank you, we are looking into it."),
+        ("I am the wrong person", "Sorry to have bothered you."),
+    ):
+        page.goto(shop.link())
+        fold = page.locator("details").filter(has=page.locator("summary", has_text=summary))
+        fold.locator("summary").click()
+        if (message := fold.locator("textarea")).count():
+            message.fill("Two of the boxes arrived broken.")
+        fold.get_by_role("button").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(title)
+        assert looked_at(page, summary) == []
+    assert shop.send_what_is_due() == 0
+    assert visitor.complaints == []
+
+
+def test_opening_the_unsubscribe_link_changes_nothing_and_its_button_does(shop: Shop, visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto(f"{shop.url}/u/{shop.contact_token}")
+    assert shop.is_blocked() is False
+    page.get_by_role("button", name="Stop the reminders").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("You get no more reminders.")
+    assert looked_at(page, "unsubscribed") == []
+    assert shop.is_blocked() is True
+    assert shop.send_what_is_due() == 0
+    page.get_by_role("button", name="Send them again").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("You get reminders again.")
+    assert shop.is_blocked() is False
