@@ -28,10 +28,15 @@ from nudgepay.runtime import Runtime, build_runtime
 from nudgepay.web.serving import server_config
 
 WEBHOOK_SECRET = "whsec_browser_tests_on_loopback_only"
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
 SHIFTS = """
 window.shifted = 0;
@@ -185,7 +190,7 @@ def _books(runtime: Runtime) -> tuple[int, str, str]:
                 now=now,
                 actor="test",
             )
-            for number, amount in (("2026-0042-INTERNATIONAL-DELIVERY-NOTE", 123_450), ("A-2", 9_900))
+            for number, amount in (("20260042INTERNATIONALDELIVERYNOTE4711", 123_450), ("A-2", 9_900))
         ]
         contact = session.query(Contact).filter_by(client_id=client.id).one()
         return client.id, invoices[0].token, contact.token

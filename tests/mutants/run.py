@@ -50,8 +50,8 @@ def read(patch: Path) -> Mutant:
 
 
 def take_snapshot(to: Path) -> None:
-    """What git tracks, as it stands in the work tree at this moment: later edits do not reach the run."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    """What git knows or would take, as it stands in the work tree at this moment: later edits do not reach the run."""
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True).stdout
     for name in filter(None, listed.decode().split("\0")):
         source, target = ROOT / name, to / name
         if source.is_file():
@@ -100,8 +100,8 @@ def reds_without_defect(tests: list[str], snapshot: Path) -> set[str]:
         done = _pytest(tree, ["-n", str(WORKERS), "--dist", "worksteal", f"--junitxml={report}", *tests], seconds=1200)
         cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314  # pytest's own report
         failed = {case.get("name", "") for case in cases if any(part.tag in {"failure", "error"} for part in case)}
-        if done.returncode and not failed:
-            raise SystemExit(done.stdout[-1500:])
+        if not cases:
+            raise SystemExit(f"no test could be found; is one of these ids stale?\n{(done.stdout + done.stderr)[-1500:]}")
         ran = {case.get("name", "") for case in cases}
         return {test for test in tests if (names := _names(test, ran)) & failed or not names}
 
