@@ -113,9 +113,10 @@ def test_a_worker_frozen_beyond_its_lease_writes_nothing_when_it_wakes(
     moment: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    due_clients(db, FREEZES)
+    due_clients(db, FREEZES * 3)
     frozen: list[int] = []
     sleepers: list[int] = []
+    frozen_rounds = 0
 
     def on_kept(_: dict[str, Any]) -> None:
         if moment == "kept" and sleepers and len(frozen) < FREEZES and sleepers[-1] not in frozen:
@@ -126,10 +127,11 @@ def test_a_worker_frozen_beyond_its_lease_writes_nothing_when_it_wakes(
     manners = Manners(idle_seconds=0.6)
     with SmtpSink(tmp_path / "journal.jsonl", manners=manners, on_kept=on_kept) as sink:
         given = arguments(database_url, sink, passes=1)
-        while len(sleepers) < FREEZES and not all_accepted(db):
+        while frozen_rounds < FREEZES and not all_accepted(db):
             pid = workers.spawn(**given, freeze_at=freeze_at)
             sleepers.append(pid)
             wait_until(partial(is_stopped_or_gone, pid))
+            frozen_rounds += not is_gone(pid)
             time.sleep(1.3)
             wait_until(partial(is_gone, workers.spawn(**given)))
             if not is_gone(pid):
@@ -140,8 +142,9 @@ def test_a_worker_frozen_beyond_its_lease_writes_nothing_when_it_wakes(
     found = tally(db, sink.journal)
     told = workers.told()
     with capsys.disabled():
-        print(f"\n{found.line(f'SIGSTOP at {moment}', rounds=len(sleepers), fenced=told['fenced'])}")
+        print(f"\n{found.line(f'SIGSTOP at {moment}', rounds=frozen_rounds, fenced=told['fenced'])}")
     assert (found.lost, found.duplicate, found.unexpected, found.unknown) == (0, 0, 0, 0)
+    assert frozen_rounds > 0, "a worker was frozen"
     assert told["fenced"] > 0, "a sleeper woke up to find its fence gone"
 
 
