@@ -3,7 +3,7 @@
 import itertools
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -91,8 +91,28 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     )
 
 
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """`figures(what, n=..., lost=..., ...)`: shown together after the run, also of tests in other processes."""
+
+    def tell(what: str, **numbers: object) -> None:
+        record_property("figures", f"{what}: " + ", ".join(f"{key} {value}" for key, value in numbers.items()))
+
+    return tell
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was skipped, and why, last."""
+    """The figures that tests measured; then what was skipped, and why, last."""
+    told = [
+        value
+        for report in [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]
+        for key, value in report.user_properties
+        if key == "figures" and report.when == "call"
+    ]
+    if told:
+        terminalreporter.write_sep("=", "figures")
+        for line in sorted(told):
+            terminalreporter.write_line(line)
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped:
         terminalreporter.write_sep("=", f"{len(skipped)} skipped on this machine")

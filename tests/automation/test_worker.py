@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def test_a_worker_follows_hints_outlives_a_lost_database_and_stops_on_sigterm(
 
 
 def test_two_workers_send_each_letter_once_although_one_is_killed_and_their_queue_is_emptied(
-    db: Database, settings: Settings, tmp_path: Path
+    db: Database, settings: Settings, tmp_path: Path, figures: Callable[..., None]
 ) -> None:
     due_clients(db, 60)
     lease = {"SENDING_LEASE_SECONDS": "2"}
@@ -60,7 +61,7 @@ def test_two_workers_send_each_letter_once_although_one_is_killed_and_their_queu
         first.wait(5)
     letters = [path.read_bytes() for path in (tmp_path / "outbox").glob("*.eml")]
     recipients = {line for letter in letters for line in letter.splitlines() if line.startswith(b"To: ")}
-    print(f"two workers, one killed: n=60 letters={len(letters)} recipients={len(recipients)} {states(db)}")
+    figures("two workers, one killed", n=60, letters=len(letters), recipients=len(recipients))
     assert settled
     assert states(db)["accepted"] == 60
     assert len(letters) == len(recipients) == 60

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,14 +115,11 @@ class Tally:
     unexpected: int
     unknown: int
 
-    def line(self, name: str, **more: Any) -> str:
+    def figures(self, name: str, **more: Any) -> dict[str, Any]:
+        """For the run's summary; of a long run also for docs/evidence."""
         if os.environ.get("NUDGEPAY_PROOF") == "1":
             record_proof(name, self, **more)
-        extra = "".join(f", {key} {value}" for key, value in more.items())
-        return (
-            f"{name}: n {self.n}, lost {self.lost}, duplicate {self.duplicate},"
-            f" unexpected {self.unexpected}, unknown {self.unknown}{extra}"
-        )
+        return asdict(self) | more
 
 
 def record_proof(name: str, found: Tally, **more: Any) -> None:
@@ -138,17 +135,22 @@ def record_proof(name: str, found: Tally, **more: Any) -> None:
     path.write_text(json.dumps(document, indent=2) + "\n")
 
 
-def tally(db: Database, journal: Path) -> Tally:
-    """Compare the rows with the journal, recipient by recipient (each has one occurrence due)."""
+def tally(db: Database, journal: Path, *, expected: Collection[int] | None = None) -> Tally:
+    """Compare the rows with the journal, recipient by recipient (each has one occurrence due).
+
+    A letter that failed is listed, not lost. `expected`: ids of the clients who must get their letter; without it all must, and nobody else may.
+    """
     arrived = Counter(recipient for entry in read_journal(journal) for recipient in entry["recipients"])
     with db.transaction() as session:
-        expected = set(session.scalars(text("SELECT email FROM contacts")))
+        known = {row.email: row.client_id for row in session.execute(text("SELECT email, client_id FROM contacts"))}
+        failed = set(session.scalars(text("SELECT to_address FROM letters WHERE state = 'failed'")))
         unknown = set(session.scalars(text("SELECT to_address FROM letters WHERE state = 'unknown'")))
+    due = {email for email, client_id in known.items() if expected is None or client_id in expected}
     return Tally(
-        n=len(expected),
-        lost=len(expected - arrived.keys() - unknown),
+        n=len(due),
+        lost=len(due - arrived.keys() - unknown - failed),
         duplicate=sum(count - 1 for count in arrived.values()),
-        unexpected=len(arrived.keys() - expected),
+        unexpected=len(arrived.keys() - known.keys()),
         unknown=len(unknown),
     )
 

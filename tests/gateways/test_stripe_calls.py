@@ -1,7 +1,7 @@
 """Calls to Stripe end: paced, bounded, repeated where that is safe, and told apart by what may be done next."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -191,7 +191,7 @@ def test_answers_are_plain_values_all_the_way_down(fake: FakeStripe, gateway: St
     assert kinds(documents) <= {dict, list, str, int, bool, type(None)}
 
 
-def test_no_second_sees_more_calls_than_the_pace_allows() -> None:
+def test_no_second_sees_more_calls_than_the_pace_allows(figures: Callable[..., None]) -> None:
     pace = Pace(per_second=200)
     left: list[float] = []
 
@@ -206,7 +206,7 @@ def test_no_second_sees_more_calls_than_the_pace_allows() -> None:
     for thread in threads:
         thread.join()
     busiest = max(sum(at <= other < at + 1 for other in left) for at in left)
-    print(f"pace: calls={len(left)} allowed=200 busiest_second={busiest}")
+    figures("pace", calls=len(left), allowed=200, busiest_second=busiest)
     assert len(left) == 400
     assert busiest <= 200
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
@@ -257,7 +258,7 @@ def test_plain_amounts_are_exact_or_refused(value: Decimal) -> None:
     assert to_major(minor, "EUR") == value
 
 
-def test_fifty_thousand_rows_stay_below_200_megabytes(database_url: str) -> None:
+def test_fifty_thousand_rows_stay_below_200_megabytes(database_url: str, figures: Callable[..., None]) -> None:
     script = (
         "import re, sys\n"
         "from nudgepay.db import Database\n"
@@ -276,6 +277,6 @@ def test_fifty_thousand_rows_stay_below_200_megabytes(database_url: str) -> None
     )
     done = subprocess.run([sys.executable, "-c", script, database_url], capture_output=True, text=True, check=True)
     created, kilobytes = map(int, done.stdout.split())
-    print(f"import: n={created} rss_mb={kilobytes / 1024:.0f}")
+    figures("import", n=created, rss_mb=round(kilobytes / 1024))
     assert created == 50_000
     assert kilobytes < 200 * 1024

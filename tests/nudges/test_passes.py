@@ -1,6 +1,8 @@
 """A whole pass, its run row, and the lock that keeps a pass by hand alone."""
 
 import threading
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from nudges.books import (
     make_client,
     make_invoice,
     outbox_of,
+    pay,
     plan_all,
     rows,
     send,
@@ -53,6 +56,39 @@ def test_a_pass_plans_and_sends_and_is_written_down(db: Database, settings: Sett
     assert run.counts["accepted"] == 1
     assert run.counts["skipped"] == {"superseded": 1}
     assert value(db, "SELECT run_id FROM letters") == run.id
+
+
+def test_after_eight_days_down_each_claim_gets_one_letter_and_a_paid_one_none(
+    db: Database, settings: Settings, figures: Callable[..., None]
+) -> None:
+    due = [MONDAY.date() + timedelta(days=offset) for offset in range(8)]
+    clients = [make_client(db, f"client{index}") for index in range(24)]
+    for index, client_id in enumerate(clients):
+        make_invoice(db, client_id, f"A-{index}", due_on=due[index % 8])
+    plan_all(db)
+    paid = clients[::4]
+    for client_id in paid:
+        pay(db, client_id)
+    later = MONDAY + timedelta(days=8)
+    one_pass(db, settings, now=later)
+    one_pass(db, settings, now=later + timedelta(minutes=1))
+    letters = [row.client_id for row in rows(db, "SELECT client_id FROM letters WHERE state = 'accepted'")]
+    claimed = set(clients) - set(paid)
+    figures("eight days down", n=len(claimed), lost=len(claimed - set(letters)), duplicate=len(letters) - len(set(letters)),
+            unexpected=len(set(letters) - claimed), unknown=states(db, "letters").get("unknown", 0))  # fmt: skip
+    assert sorted(letters) == sorted(claimed)
+    steps = {
+        (row.due_on, row.step)
+        for row in rows(
+            db,
+            "SELECT i.due_on, r.step FROM reminders r JOIN invoices i ON i.id = r.invoice_id WHERE r.state = 'accepted'",
+        )
+    }
+    fits = {
+        day: "+7" if (later.date() - day).days >= 7 else "+3" if (later.date() - day).days >= 3 else "DUE"
+        for day in due
+    }
+    assert steps == {(due[index % 8], fits[due[index % 8]]) for index in range(24) if index % 4}
 
 
 def test_a_first_start_in_production_sends_nothing_until_a_person_has_resumed_it(

@@ -1,6 +1,7 @@
 """The sending pass on real rows: each occurrence once, every silence explained."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from email import message_from_bytes
@@ -243,7 +244,7 @@ def test_sending_stops_at_the_next_look_when_it_is_paused_in_the_middle(db: Data
 
 
 def test_one_poisoned_record_is_reported_and_all_others_are_sent(
-    db: Database, settings: Settings, terms: Terms
+    db: Database, settings: Settings, terms: Terms, figures: Callable[..., None]
 ) -> None:
     due_clients(db, 40)
 
@@ -253,6 +254,7 @@ def test_one_poisoned_record_is_reported_and_all_others_are_sent(
         return write_letter(letter)
 
     report = send(db, settings, terms=replace(terms, write=write))
+    figures("poisoned record", n=40, sent=report.counts["accepted"], reported=report.counts["poisoned"])
     assert (report.counts["accepted"], report.counts["poisoned"]) == (39, 1)
     assert [(held["invoice"], held["reason"]) for held in report.held()] == [("A-17", "template_error")]
     (notice,) = rows(db, "SELECT kind, details FROM notices")

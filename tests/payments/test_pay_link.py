@@ -462,7 +462,7 @@ def test_a_lost_session_for_an_older_amount_is_closed(books: Books) -> None:
     assert open_ids(books) == [rest]
 
 
-def test_a_storm_of_clicks_stays_below_the_limit_and_each_ends(books: Books) -> None:
+def test_a_storm_of_clicks_stays_below_the_limit_and_each_ends(books: Books, figures: Callable[..., None]) -> None:
     with books.db.transaction() as session:
         ids = [
             create_invoice(
@@ -483,7 +483,7 @@ def test_a_storm_of_clicks_stays_below_the_limit_and_each_ends(books: Books) -> 
     results = at_once(*[lambda id=id: click(books, books.page(id)) for id in ids])
     called = sorted(books.fake.called_at)
     busiest = max(sum(at <= other < at + 1 for other in called) for at in called)
-    print(f"storm: clicks={len(ids)} calls={len(called)} busiest_second={busiest}")
+    figures("storm", clicks=len(ids), calls=len(called), busiest_second=busiest)
     assert busiest <= 25
     assert books.fake.limits.turned_away == 0
     assert [result for result in results if not isinstance(result, str)] == []

@@ -3,6 +3,7 @@
 import itertools
 import random
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -197,7 +198,9 @@ STORIES = {
 @pytest.mark.parametrize(
     ("story", "orders", "paid"), [("won", 120, 7_000), ("lost", 12, 0), ("refund", 12, 7_000), ("failed", 6, 0)]
 )
-def test_all_orders_of_five_events_end_in_the_same_books(books: Books, story: str, orders: int, paid: int) -> None:
+def test_all_orders_of_five_events_end_in_the_same_books(
+    books: Books, story: str, orders: int, paid: int, figures: Callable[..., None]
+) -> None:
     seed = 20260313
     every = list(itertools.permutations(five_events(books, story)))
     endings = []
@@ -206,13 +209,13 @@ def test_all_orders_of_five_events_end_in_the_same_books(books: Books, story: st
         books.receive(*order)
         endings.append(books_of(books.db))
     different = [ending for ending in endings if ending != endings[0]]
-    print(f"orders: story={story} n={len(endings)} different={len(different)} seed={seed}")
+    figures(f"orders of {story}", n=len(endings), different=len(different), seed=seed)
     assert not different
     assert endings[0]["invoices"][0][3] == paid
     assert bool(endings[0]["reviews"]) == (story != "failed")
 
 
-def test_fifty_copies_at_once_have_one_effect(books: Books) -> None:
+def test_fifty_copies_at_once_have_one_effect(books: Books, figures: Callable[..., None]) -> None:
     books.fake.pay(books.click())
     done = next(e for e in books.fake.store.events if e["type"] == "checkout.session.completed")
     copies = [{**done, "id": f"evt_copy{number}"} for number in range(25)] + [done] * 25
@@ -233,7 +236,7 @@ def test_fifty_copies_at_once_have_one_effect(books: Books) -> None:
     with books.db.transaction() as session:
         effects = session.scalar(text("SELECT count(*) FROM money_facts"))
         unhandled = session.scalar(text("SELECT count(*) FROM stripe_events WHERE handled_at IS NULL"))
-    print(f"copies: n={len(copies)} effects={effects} unhandled={unhandled}")
+    figures("copies", n=len(copies), effects=effects, unhandled=unhandled)
     assert (effects, unhandled) == (1, 0)
     assert books.invoice().amount_paid == 10_000
 

@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
@@ -141,7 +142,7 @@ def test_without_a_secret_there_is_no_hook(client: TestClient, runtime: Runtime)
 
 
 def test_a_stream_with_copies_and_bad_signatures_ends_in_exactly_the_good_events(
-    client: TestClient, runtime: Runtime
+    client: TestClient, runtime: Runtime, figures: Callable[..., None]
 ) -> None:
     seed = 20260313
     dice = random.Random(seed)
@@ -156,7 +157,7 @@ def test_a_stream_with_copies_and_bad_signatures_ends_in_exactly_the_good_events
     kept = stored(runtime)
     lost = len(set(good) - {event_id.removeprefix("evt_") for event_id in kept})
     duplicate = len(kept) - len(set(kept))
-    print(f"stream: n={len(sendings)} lost={lost} duplicate={duplicate} unexpected={unexpected} seed={seed}")
+    figures("stream", n=len(sendings), lost=lost, duplicate=duplicate, unexpected=unexpected, seed=seed)
     assert (lost, unexpected, len(kept)) == (0, 0, 300)
 
 
