@@ -218,6 +218,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("client_id", "email", name=op.f("uq_contacts_client_id_email")),
         sa.UniqueConstraint("token", name=op.f("uq_contacts_token")),
     )
+    op.create_index("ix_contacts_email", "contacts", ["email"])
     op.create_table(
         "invoices",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),

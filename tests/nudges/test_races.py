@@ -1,6 +1,7 @@
 """Paying while a letter is being made: no look after the payment's commit says send, and no look grows old."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -158,3 +159,32 @@ def test_no_message_begins_after_its_lease_has_ended(db: Database, settings: Set
     report = send(db, settings, watch=watch, terms=replace(terms_of(settings), lease_seconds=0.2))
     assert report.counts["accepted"] == 0
     assert letters_in(outbox_of(settings).directory) == []
+
+
+def test_two_clients_with_one_address_get_one_letter_within_the_gap(db: Database, settings: Settings) -> None:
+    first, second = due_clients(db, 2)
+    with db.transaction() as session:
+        session.execute(text("UPDATE contacts SET email = 'both@client.example'"))
+    report = send(db, settings)
+    assert value(db, "SELECT count(*) FROM letters") == 1
+    assert [held["reason"] for held in report.held()] == ["contact_gap"]
+    assert {row.client_id for row in rows(db, "SELECT client_id FROM letters")} < {first, second}
+
+
+def test_two_workers_with_one_client_each_write_to_their_common_address_once(
+    db: Database, settings: Settings
+) -> None:
+    clients = due_clients(db, 2)
+    with db.transaction() as session:
+        session.execute(text("UPDATE contacts SET email = 'both@client.example'"))
+    together = threading.Barrier(2, timeout=20)
+
+    def watch(moment: str) -> None:
+        if moment == "claimed":
+            together.wait()
+
+    with ThreadPoolExecutor(2) as workers:
+        sending = [workers.submit(send, db, settings, watch=watch, client_ids={client}) for client in clients]
+        held = [one["reason"] for report in sending for one in report.result().held()]
+    assert value(db, "SELECT count(*) FROM letters") == 1
+    assert held == ["contact_gap"]

@@ -43,6 +43,7 @@ class Contact(Base):
     __tablename__ = "contacts"
     __table_args__ = (
         UniqueConstraint("client_id", "email"),
+        Index("ix_contacts_email", "email"),
         UniqueConstraint("token"),
         CheckConstraint("role IN ('billing', 'approver', 'copy')", name="role"),
     )
