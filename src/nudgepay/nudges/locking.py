@@ -44,12 +44,10 @@ def _whose_address_is_taken(session: Session, clients: set[int], *, waits: bool)
     """Clients to be looked at later: another client with the same address is in this look, or in somebody else's."""
     taken: set[int] = set()
     seen: dict[str, int] = {}
+    lock = text(_WAIT_FOR_ADDRESS if waits else _TRY_ADDRESS)
     for client_id, address in session.execute(text(_SHARED_ADDRESSES), {"ids": sorted(clients)}).all():
-        if (
-            client_id in taken
-            or seen.setdefault(address, client_id) != client_id
-            or not session.scalar(text(_WAIT_FOR_ADDRESS if waits else _TRY_ADDRESS), {"address": address})
-        ):
+        is_second = client_id in taken or seen.setdefault(address, client_id) != client_id
+        if is_second or not session.scalar(lock, {"address": address}):
             taken.add(client_id)
     return taken
 
