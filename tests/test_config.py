@@ -108,6 +108,10 @@ def plain(name: str, value: str):
 
 DEFECTS = [
     ("BASE_URL", put("BASE_URL", "http://pay.example.com")),
+    ("BASE_URL", put("BASE_URL", "https://zählen.example.com")),
+    ("BASE_URL", put("BASE_URL", "https://someone@pay.example.com")),
+    ("BASE_URL", put("BASE_URL", "pay.example.com")),
+    ("BASE_URL", put("BASE_URL", "https://[pay.example.com")),
     ("SESSION_HTTPS_ONLY", put("SESSION_HTTPS_ONLY", "false")),
     ("SESSION_COOKIE_SAME_SITE", put("SESSION_COOKIE_SAME_SITE", "none")),
     ("LOGIN_RATE_LIMIT_ATTEMPTS", put("LOGIN_RATE_LIMIT_ATTEMPTS", "0")),

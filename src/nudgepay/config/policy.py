@@ -41,6 +41,23 @@ def _database(settings: "Settings") -> Iterator[SettingProblem]:
         yield SettingProblem("DATABASE_URL", "does not name a PostgreSQL database", "Use postgresql://user@host/name")
 
 
+def _address(settings: "Settings") -> Iterator[SettingProblem]:
+    try:
+        parts = urlsplit(settings.base_url)
+        host = parts.hostname or ""
+    except ValueError:
+        yield SettingProblem("BASE_URL", "is no URL", "Use https://pay.example.com")
+        return
+    if parts.scheme not in {"http", "https"} or not host:
+        yield SettingProblem("BASE_URL", "is no web address", "Use https://pay.example.com")
+    elif not settings.base_url.isascii():
+        yield SettingProblem(
+            "BASE_URL", "holds letters that no mail may carry in a link", "Write the host as xn--..."
+        )
+    elif parts.username or parts.query or parts.fragment:
+        yield SettingProblem("BASE_URL", "is more than a place", "Leave out user, query and fragment")
+
+
 def _business(settings: "Settings") -> Iterator[SettingProblem]:
     if settings.business_timezone not in available_timezones():
         yield SettingProblem("BUSINESS_TIMEZONE", "is no IANA time zone", "Use a name such as Europe/Berlin")
@@ -113,7 +130,7 @@ def _password_hash(settings: "Settings") -> Iterator[SettingProblem]:
 
 
 def _https(settings: "Settings") -> Iterator[SettingProblem]:
-    if urlsplit(settings.base_url).scheme != "https":
+    if not settings.base_url.lower().startswith("https://"):
         yield SettingProblem("BASE_URL", "is not https", "Serve payers and operators over HTTPS only")
 
 
@@ -164,7 +181,7 @@ def _live_stripe(settings: "Settings") -> Iterator[SettingProblem]:
         yield SettingProblem("STRIPE_WEBHOOK_SECRET", "is missing while Stripe is used", cure)
 
 
-ALWAYS: tuple[Rule, ...] = (_database, _business, _mail, _stripe)
+ALWAYS: tuple[Rule, ...] = (_address, _database, _business, _mail, _stripe)
 STRICT: tuple[Rule, ...] = (
     _present,
     _managed,
