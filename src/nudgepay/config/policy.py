@@ -52,7 +52,7 @@ def _address(settings: "Settings") -> Iterator[SettingProblem]:
         yield SettingProblem("BASE_URL", "is no web address", "Use https://pay.example.com")
     elif not settings.base_url.isascii():
         yield SettingProblem(
-            "BASE_URL", "holds letters that no mail may carry in a link", "Write the host as xn--..."
+            "BASE_URL", "holds letters that no link in a mail may carry", "Write its host as xn--..."
         )
     elif parts.username or parts.query or parts.fragment:
         yield SettingProblem("BASE_URL", "is more than a place", "Leave out user, query and fragment")
