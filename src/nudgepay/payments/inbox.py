@@ -16,6 +16,12 @@ _TYPE = re.compile(r"[a-z0-9_.]{1,100}")
 _UNSTORABLE = re.compile("[\\0\\ud800-\\udfff]")
 _UNSTORABLE_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
 STORE = """
 INSERT INTO stripe_events (event_id, type, payload) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
 """
@@ -41,7 +47,7 @@ def parse(raw: bytes) -> IncomingEvent:
     """Read an event's id and type; raises BadEvent."""
     try:
         payload = raw.decode("utf-8")
-        document = json.loads(payload, parse_constant=_refuse_constant)
+        document = _DECODER.decode(payload)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise BadEvent("the body is no JSON") from error
     if not isinstance(document, dict):
@@ -54,10 +60,6 @@ def parse(raw: bytes) -> IncomingEvent:
     if not isinstance(event_type, str) or not _TYPE.fullmatch(event_type):
         raise BadEvent("the event has no usable type")
     return IncomingEvent(event_id, event_type, payload)
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)
 
 
 def _is_storable(document: dict[str, Any]) -> bool:
