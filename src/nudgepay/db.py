@@ -10,6 +10,8 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.adapt import AdaptersMap
+from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -33,6 +35,16 @@ from nudgepay.errors import OperationalError, UsageError
 SESSION_OPTIONS = (
     "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
 )
+
+
+def _with_binary_arrays() -> AdaptersMap:
+    """Arrays of ten thousand ids cost a third in binary of what they cost as quoted text."""
+    adapters = AdaptersMap(psycopg.adapters)
+    adapters.register_dumper(list, ListBinaryDumper)
+    return adapters
+
+
+ADAPTERS = _with_binary_arrays()
 
 
 class DatabaseUnavailable(OperationalError):
@@ -86,6 +98,7 @@ class Database:
                 "connect_timeout": 5,
                 "application_name": application,
                 "options": SESSION_OPTIONS,
+                "context": ADAPTERS,
             },
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
@@ -210,7 +223,7 @@ class AsyncStatements:
         connection: psycopg.AsyncConnection[Any] | None = self._connection
         if connection is None or connection.closed:
             opening = psycopg.AsyncConnection.connect(
-                self._conninfo, autocommit=True, connect_timeout=5, options=SESSION_OPTIONS
+                self._conninfo, autocommit=True, connect_timeout=5, options=SESSION_OPTIONS, context=ADAPTERS
             )
             opened = await asyncio.wait_for(opening, self._timeout + 1)
             self._connection = opened

@@ -16,6 +16,7 @@ _TYPE = re.compile(r"[a-z0-9_.]{1,100}")
 _UNSTORABLE = re.compile("[\\0\\ud800-\\udfff]")
 _UNSTORABLE_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
 

@@ -14,7 +14,7 @@ MAX_WAITING = 2_000
 
 STORE_MANY = """
 INSERT INTO stripe_events (event_id, type, payload)
-SELECT * FROM unnest(%b::text[], %b::text[], %b::text[]) ON CONFLICT DO NOTHING
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING
 """
 
 
