@@ -38,6 +38,16 @@ def reading_locale(locale: str, business_locale: str = "en") -> Locale:
     return Locale.parse(_ENGLISH_OF_NO_COUNTRY)
 
 
+def plural_form(language: str, count: int) -> str:
+    """CLDR's category of a number in a language: one, few, many, other."""
+    return str(Locale(language).plural_form(count))
+
+
+def plural_forms(language: str) -> frozenset[str]:
+    """Every category that a language tells apart."""
+    return frozenset(Locale(language).plural_form.tags | {"other"})
+
+
 def spells_without_sharp_s(locale: Locale) -> bool:
     """German of Switzerland and Liechtenstein: Grüsse, not Grüße."""
     return locale.language == "de" and locale.territory in _WITHOUT_SHARP_S

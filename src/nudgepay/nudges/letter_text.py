@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
+from nudgepay.nudges.languages import plural_form
 from nudgepay.nudges.operators_text import TemplateError
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -56,9 +57,9 @@ def words(language: str, swiss: bool = False) -> Mapping[str, str]:
     return tomllib.loads(_spelled(_read(f"{language}/words.toml"), swiss))
 
 
-def counted(catalogue: Mapping[str, str], word: str, count: int) -> str:
-    """The form of a word for a number of things, the number filled in."""
-    return catalogue[f"{word}_one" if count == 1 else f"{word}_other"].format(count=count)
+def counted(language: str, catalogue: Mapping[str, str], word: str, count: int, **values: str) -> str:
+    """The form of a word for a number of things by CLDR's plural rules, the number filled in."""
+    return catalogue[f"{word}_{plural_form(language, count)}"].format(count=count, **values)
 
 
 @lru_cache(maxsize=2)

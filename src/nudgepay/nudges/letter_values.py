@@ -41,7 +41,7 @@ class Reading:
         """How an invoice stands to its day: in 3 days, today, 1 day overdue."""
         days = line.days_overdue
         if days > 0:
-            return counted(self.words, "overdue", days)
+            return counted(self.language, self.words, "overdue", days)
         if days == 0:
             return self.words["today"]
         return self.words["tomorrow"] if days == -1 else self.words["in_days"].format(count=-days)
@@ -84,7 +84,9 @@ def frame_values(reading: Reading) -> dict[str, Any]:
     others = len(lines) - len(reading.meant)
     name = letter.recipient.name.strip()
     what = (
-        f"{catalogue['invoice']} {lines[0].number}" if len(lines) == 1 else counted(catalogue, "invoices", len(lines))
+        f"{catalogue['invoice']} {lines[0].number}"
+        if len(lines) == 1
+        else counted(reading.language, catalogue, "invoices", len(lines))
     )
     return {
         "lang": reading.language,
@@ -92,7 +94,7 @@ def frame_values(reading: Reading) -> dict[str, Any]:
         "greeting": catalogue["greeting"].format(name=name) if name else catalogue["greeting_nobody"],
         "business": business.name,
         "address": [part.strip() for part in business.address.splitlines() if part.strip()],
-        "others": counted(catalogue, "others", others) if others else None,
+        "others": counted(reading.language, catalogue, "others", others) if others else None,
         "lines": [_line(reading, line) for line in lines],
         "is_contested": any(line.disputed for line in lines),
         "total_label": catalogue["claimed"] if len(lines) == 1 else catalogue["total"],
@@ -101,7 +103,7 @@ def frame_values(reading: Reading) -> dict[str, Any]:
         "pay": catalogue["pay"] if letter.has_card else catalogue["view"],
         "pay_url": letter.pay_url,
         "unsubscribe_url": letter.unsubscribe_url,
-        "why": catalogue["why_one" if len(lines) == 1 else "why_other"].format(business=business.name),
+        "why": counted(reading.language, catalogue, "why", len(lines), business=business.name),
         "bank": _bank(reading),
     }
 

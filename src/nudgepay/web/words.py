@@ -4,9 +4,7 @@ import tomllib
 from functools import lru_cache
 from pathlib import Path
 
-from babel import Locale
-
-from nudgepay.nudges.languages import LANGUAGES, pick_language
+from nudgepay.nudges.languages import LANGUAGES, pick_language, plural_form
 
 STRINGS = Path(__file__).parent / "pay" / "strings"
 
@@ -17,7 +15,6 @@ class Words:
     def __init__(self, language: str) -> None:
         """Reads `strings/LANGUAGE.toml`."""
         self.language = language
-        self._plural = Locale(language).plural_form
         self.entries: dict[str, str] = {}
         with (STRINGS / f"{language}.toml").open("rb") as file:
             for section, words in tomllib.load(file).items():
@@ -28,8 +25,8 @@ class Words:
         return self.entries[key].format(**values)
 
     def count(self, key: str, number: int, **values: object) -> str:
-        """The sentence in the plural form of `number`: `key_one`, `key_other`."""
-        return self.entries[f"{key}_{self._plural(number)}"].format(count=number, **values)
+        """The sentence in the plural form of `number`: `key_one`, `key_few`, `key_other`."""
+        return self.entries[f"{key}_{plural_form(self.language, number)}"].format(count=number, **values)
 
 
 @lru_cache(maxsize=len(LANGUAGES))
