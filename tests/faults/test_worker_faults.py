@@ -111,7 +111,6 @@ def test_a_worker_frozen_beyond_its_lease_writes_nothing_when_it_wakes(
     moment: str,
     figures: Callable[..., None],
 ) -> None:
-    due_clients(db, FREEZES * 3)
     frozen: list[int] = []
     sleepers: list[int] = []
     frozen_rounds = 0
@@ -125,7 +124,8 @@ def test_a_worker_frozen_beyond_its_lease_writes_nothing_when_it_wakes(
     manners = Manners(idle_seconds=0.6)
     with SmtpSink(tmp_path / "journal.jsonl", manners=manners, on_kept=on_kept) as sink:
         given = arguments(database_url, sink, passes=1)
-        while frozen_rounds < FREEZES and not all_accepted(db):
+        while frozen_rounds < FREEZES:
+            due_clients(db, 3, first=3 * len(sleepers))
             pid = workers.spawn(**given, freeze_at=freeze_at)
             sleepers.append(pid)
             wait_until(partial(is_stopped_or_gone, pid))
@@ -142,7 +142,6 @@ def test_a_worker_frozen_beyond_its_lease_writes_nothing_when_it_wakes(
     name = f"SIGSTOP at {moment}"
     figures(name, **found.figures(name, rounds=frozen_rounds, fenced=told["fenced"]))
     assert (found.lost, found.duplicate, found.unexpected, found.unknown) == (0, 0, 0, 0)
-    assert frozen_rounds > 0, "a worker was frozen"
     assert told["fenced"] > 0, "a sleeper woke up to find its fence gone"
 
 

@@ -56,10 +56,10 @@ def make_invoice(
         ).id
 
 
-def due_clients(db: Database, count: int, *, now: datetime = MONDAY) -> list[int]:
+def due_clients(db: Database, count: int, *, now: datetime = MONDAY, first: int = 0) -> list[int]:
     """Clients with one invoice due on Monday each, planned."""
-    ids = [make_client(db, f"client{index}") for index in range(count)]
-    for index, client_id in enumerate(ids):
+    ids = [make_client(db, f"client{index}") for index in range(first, first + count)]
+    for index, client_id in enumerate(ids, start=first):
         make_invoice(db, client_id, f"A-{index}")
     plan_all(db, now=now)
     return ids
