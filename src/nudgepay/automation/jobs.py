@@ -1,14 +1,19 @@
 """What the jobs do: each one line into a room, and its figures for the ledger."""
 
+from collections import Counter
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
 from nudgepay import ledger
 from nudgepay.automation import queue
 from nudgepay.automation.context import JobContext
+from nudgepay.gateways.mailbox import mailbox_for
+from nudgepay.gateways.postfix_log import PostfixLog
 from nudgepay.nudges.cron import forget_signatures
 from nudgepay.nudges.passes import run_pass
 from nudgepay.nudges.promises import settle_promises
+from nudgepay.nudges.reading_reports import read_mailbox, read_relay_log
 from nudgepay.nudges.reconcile import run_reconcile
 from nudgepay.nudges.terms import terms_of
 from nudgepay.nudges.unknowns import is_any_unknown
@@ -51,6 +56,23 @@ def run_reconcile_unknowns(job: JobContext) -> Figures:
     runtime = job.runtime
     grace = runtime.settings.sending_lease_seconds
     return asdict(run_reconcile(runtime.db, receipts=runtime.receipts, now=job.now, grace_seconds=grace))
+
+
+def has_reports(job: JobContext) -> bool:
+    """True when fates of letters can be read somewhere."""
+    return job.runtime.settings.secret("bounce_mailbox") is not None or isinstance(job.runtime.receipts, PostfixLog)
+
+
+def run_read_reports(job: JobContext) -> Figures:
+    """Read what came back: bounces and complaints by mail, deliveries in the relay's log."""
+    runtime, found = job.runtime, Counter[str]()
+    if isinstance(runtime.receipts, PostfixLog):
+        found += read_relay_log(runtime.db, runtime.receipts, now=job.now, actor=job.actor)
+    address = runtime.settings.secret("bounce_mailbox")
+    if address is not None:
+        with closing(mailbox_for(address)) as box:
+            found += read_mailbox(runtime.db, box, now=job.now, actor=job.actor, should_stop=job.should_stop)
+    return dict(found)
 
 
 def has_events(job: JobContext) -> bool:

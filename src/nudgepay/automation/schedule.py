@@ -40,6 +40,14 @@ SCHEDULE: tuple[Job, ...] = (
         jobs.has_unknowns,
     ),
     Job(
+        "read_reports",
+        "*/2 * * * * 15",
+        jobs.run_read_reports,
+        "Read what came back: bounces, complaints, deliveries",
+        "up to 200 messages of the mailbox; the relay's log, while letters of the last six days have no fate",
+        jobs.has_reports,
+    ),
+    Job(
         "apply_events",
         "* * * * * */5",
         jobs.run_apply_events,

@@ -19,6 +19,7 @@ from nudgepay.cli import (
     schedules,
     schema,
     sending,
+    suppressions,
 )
 from nudgepay.cli.demo.command import demo
 from nudgepay.errors import NudgePayError
@@ -53,6 +54,7 @@ app.add_typer(letters.app, name="letters")
 app.add_typer(letters.unknown, name="unknown")
 app.add_typer(letters.review, name="review")
 app.add_typer(sending.app, name="sending")
+app.add_typer(suppressions.suppressions, name="suppressions")
 
 
 def _version(wanted: bool) -> None:

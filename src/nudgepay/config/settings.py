@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     smtp_pool_size: int = Field(default=4, ge=1, le=64)
     smtp_timeout_seconds: float = Field(default=20, gt=0)
     smtp_receipts: str = "none"
+    bounce_mailbox: SecretStr | None = None
+    mail_webhook_secret: SecretStr | None = None
     from_email: str = "invoices@localhost.localdomain"
     reply_to: str | None = None
 

@@ -25,6 +25,8 @@ SECRETS: tuple[str, ...] = (
     "stripe_secret_key",
     "stripe_webhook_secret",
     "smtp_password",
+    "bounce_mailbox",
+    "mail_webhook_secret",
 )
 """Attributes that may come from a file or a managed reference."""
 

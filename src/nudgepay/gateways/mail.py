@@ -111,6 +111,30 @@ class Finding:
     source: str = ""
 
 
+Fate = Literal["delivered", "bounced", "complained"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """What became of an accepted letter, as somebody downstream tells it.
+
+    `status` is an enhanced status code (RFC 3463) such as 5.1.1, empty when none was given. `recipient` is the
+    address that the report names, empty when it names none.
+    """
+
+    message_id: str
+    fate: Fate
+    recipient: str = ""
+    status: str = ""
+    at: datetime | None = None
+    source: str = ""
+
+    @property
+    def is_bad_address(self) -> bool:
+        """True when nobody has this mailbox: RFC 3463's 5.1.x (addressing) and 5.2.1 (mailbox disabled)."""
+        return self.fate == "bounced" and (self.status.startswith("5.1.") or self.status == "5.2.1")
+
+
 class AcceptanceSource(Protocol):
     """Where it can be read afterwards which letters were taken."""
 

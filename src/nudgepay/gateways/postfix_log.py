@@ -4,16 +4,19 @@ Reads PATH and, when it is there and not compressed, PATH.1. Understands RFC 333
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nudgepay.gateways.mail import Finding
+from nudgepay import clock
+from nudgepay.gateways.mail import DeliveryReport, Fate, Finding
 
 LINE = re.compile(
     r"^(?P<at>\d{4}-\d\d-\d\dT\S+|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) \S+ "
     r"postfix(?:[-\w]*)/(?P<daemon>[\w/-]+)\[\d+\]: (?P<queue>[0-9A-Za-z]{6,}): (?P<rest>.*)$"
 )
+DELIVERY = re.compile(r"to=<(?P<to>[^>]*)>,.* dsn=(?P<dsn>[245]\.\d{1,3}\.\d{1,3}), status=(?P<status>sent|bounced) ")
+FATES: dict[str, Fate] = {"sent": "delivered", "bounced": "bounced"}
 SOURCE = "postfix"
 
 
@@ -41,6 +44,26 @@ class PostfixLog:
             return Finding("cannot_tell", source=SOURCE)
         reaches = first is not None and last is not None and first <= since <= last
         return Finding("absent" if reaches and not queues else "cannot_tell", source=SOURCE)
+
+    def reports(self, message_ids: Collection[str]) -> Iterator[DeliveryReport]:
+        """What the next hop said about these letters, in the log's order; none while the log cannot be read."""
+        names = {f"message-id={name}": name for name in message_ids}
+        queues: dict[str, str] = {}
+        try:
+            for match in self._lines():
+                if match["daemon"] == "cleanup" and match["rest"] in names:
+                    queues[match["queue"]] = names[match["rest"]]
+                elif (name := queues.get(match["queue"])) and (told := DELIVERY.match(match["rest"])) is not None:
+                    yield DeliveryReport(
+                        message_id=name,
+                        fate=FATES[told["status"]],
+                        recipient=told["to"],
+                        status=told["dsn"],
+                        at=_instant(match["at"], clock.now()),
+                        source=SOURCE,
+                    )
+        except OSError:
+            return
 
     def _lines(self) -> Iterator[re.Match[str]]:
         older = self._path.with_name(f"{self._path.name}.1")

@@ -1,7 +1,8 @@
-""" "I am not the right person": the contact is written to no more, and the owner finds out who is."""
+"""Who at a client can be written to; and "I am not the right person": the owner finds out who is."""
 
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from nudgepay import audit, ledger
@@ -9,6 +10,16 @@ from nudgepay.errors import NotFound
 from nudgepay.invoices.actions import wake
 from nudgepay.invoices.models import Contact
 from nudgepay.invoices.queries import lock_client
+
+
+def has_recipient(session: Session, client_id: int) -> bool:
+    """True when somebody at the client can be written to."""
+    query = text(
+        "SELECT EXISTS (SELECT FROM contacts k WHERE client_id = :client AND role <> 'copy'"
+        " AND wrong_person_at IS NULL AND NOT EXISTS ("
+        "     SELECT FROM suppressions s WHERE s.address = lower(k.email) AND s.lifted_at IS NULL))"
+    )
+    return bool(session.scalar(query, {"client": client_id}))
 
 
 def mark_wrong_person(session: Session, *, contact_id: int, now: datetime, actor: str, source: str) -> Contact:

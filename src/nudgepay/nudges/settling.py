@@ -17,6 +17,7 @@ from nudgepay.invoices.queries import lock_client
 from nudgepay.nudges.claiming import mark_unknown
 from nudgepay.nudges.looking import Outgoing
 from nudgepay.nudges.reasons import HeldReason
+from nudgepay.nudges.recipients import has_recipient
 from nudgepay.nudges.suppressions import suppress
 
 Outcome = Literal["accepted", "failed", "unknown", "planned", "fenced"]
@@ -62,7 +63,7 @@ def settle_refused(session: Session, sent: Outgoing, refusal: PermanentRefusal, 
     if refusal.bad_address:
         source = f"smtp:{refusal.code}"
         suppress(session, address=sent.envelope.recipient, reason="bounced", source=source, now=now, actor=ACTOR)
-    if refusal.bad_address and _has_another_recipient(session, sent):
+    if refusal.bad_address and has_recipient(session, sent.client_id):
         _plan_again(session, sent, PutBack(look_at=now, error=str(refusal)), keeps_letter=False)
     else:
         _settle_reminders(session, sent, "failed", error=str(refusal))
@@ -144,15 +145,6 @@ def _plan_again(session: Session, sent: Outgoing, back: PutBack, *, keeps_letter
             "keeps": keeps_letter,
         },
     )
-
-
-def _has_another_recipient(session: Session, sent: Outgoing) -> bool:
-    query = text(
-        "SELECT EXISTS (SELECT FROM contacts k WHERE client_id = :client AND role <> 'copy'"
-        " AND wrong_person_at IS NULL AND NOT EXISTS ("
-        "     SELECT FROM suppressions s WHERE s.address = lower(k.email) AND s.lifted_at IS NULL))"
-    )
-    return bool(session.scalar(query, {"client": sent.client_id}))
 
 
 def _say_failed(session: Session, sent: Outgoing, code: int | None) -> None:

@@ -77,6 +77,12 @@ def lift_suppression(session: Session, *, address: str, reason: str, now: dateti
     return suppression
 
 
+def suppressions_in_force(session: Session) -> list[Suppression]:
+    """Every block that was not lifted, newest first."""
+    query = select(Suppression).where(Suppression.lifted_at.is_(None))
+    return list(session.scalars(query.order_by(Suppression.created_at.desc(), Suppression.id.desc())))
+
+
 def suppressed_for(session: Session, address: str) -> frozenset[str]:
     """The reasons why this address is not written to; empty when it is."""
     query = select(Suppression.reason).where(

@@ -14,7 +14,7 @@ from nudgepay.payments.signatures import accepted_secrets
 from nudgepay.runtime import Runtime
 from nudgepay.web import assets, probes
 from nudgepay.web.errors import add_error_handlers
-from nudgepay.web.hooks import cron
+from nudgepay.web.hooks import cron, mail
 from nudgepay.web.hooks.stripe import stripe_webhook
 from nudgepay.web.middleware import add_middleware
 from nudgepay.web.misses import Misses
@@ -44,8 +44,8 @@ def create_app(runtime: Runtime) -> Shortcut:
     app.state.misses = Misses()
     webhook = stripe_webhook(writer, lambda: accepted_secrets(runtime.settings.secret("stripe_webhook_secret")))
     app.router.routes.append(Route(STRIPE_HOOK, webhook, methods=["POST"]))
-    for router in (probes.router, cron.router, assets.router, showing.router, telling.router, unsubscribing.router):
-        app.include_router(router)
+    for room in (probes, cron, mail, assets, showing, telling, unsubscribing):
+        app.include_router(room.router)
     if shows_outbox(runtime.settings):
         app.include_router(outbox.router)
     add_error_handlers(app, runtime.settings)

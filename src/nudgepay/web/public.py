@@ -14,6 +14,7 @@ PUBLIC = frozenset(
         "/p/{token}/wrong-person",
         "/u/{token}",
         "/webhooks/stripe",
+        "/webhooks/mail",
         "/internal/run-reminders",
         "/",
         "/outbox",
