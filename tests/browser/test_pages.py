@@ -5,6 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from browser.conftest import Shop, Visitor, visiting
+from nudgepay.nudges.languages import LANGUAGES
 
 pytestmark = pytest.mark.browser
 
@@ -40,9 +41,13 @@ def test_every_page_is_readable_by_everybody(browser: Browser, shop: Shop, size:
             page.goto(url)
             wrong += looked_at(page, name)
         page.goto(shop.link())
-        for fold in page.locator("details").all():
+        for fold in page.locator("main details").all():
             fold.locator("summary").click()
         wrong += looked_at(page, "invoice, everything unfolded")
+        page.locator(".languages summary").click()
+        wrong += looked_at(page, "languages")
+        page.get_by_role("link", name="Polski").click()
+        expect(page.locator("html")).to_have_attribute("lang", "pl")
         page.goto(f"{shop.url}/outbox")
         page.locator("a[href^='/outbox/']").first.click()
         wrong += looked_at(page, "letter")
@@ -50,6 +55,21 @@ def test_every_page_is_readable_by_everybody(browser: Browser, shop: Shop, size:
         page.goto(f"{shop.url}/p/{'x' * 22}")
         wrong += looked_at(page, "unknown link")
     assert wrong == []
+
+
+def test_no_language_is_wider_than_a_phone(browser: Browser, shop: Shop) -> None:
+    with visiting(browser, size="phone") as visitor:
+        page = visitor.page
+        wide = []
+        for language in LANGUAGES:
+            for path in (f"/p/{shop.token}", f"/u/{shop.contact_token}"):
+                page.goto(f"{shop.url}{path}?lang={language}")
+                for fold in page.locator("main details").all():
+                    fold.locator("summary").click()
+                if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+                    wide.append((language, path))
+        assert wide == []
+        assert visitor.complaints == []
 
 
 def test_the_pay_button_is_reached_and_pressed_by_keyboard_alone(shop: Shop, visitor: Visitor) -> None:

@@ -8,7 +8,7 @@ from babel.dates import format_date
 
 from nudgepay.money import babel_locale
 
-LANGUAGES = ("en", "de")
+LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pl", "pt", "sv", "ja")
 """Languages in which every letter and payer's page is complete."""
 _ENGLISH_OF_NO_COUNTRY = "en_001"
 _WITHOUT_SHARP_S = frozenset({"CH", "LI"})
