@@ -130,7 +130,9 @@ def test_the_page_shows_what_is_owed_in_the_payers_language(payer: Payer) -> Non
 
 
 def test_the_language_can_be_switched(payer: Payer) -> None:
-    assert "3 days overdue" in payer.get("?lang=en").text
+    page = payer.get("?lang=en").text
+    assert "3 days overdue" in page
+    assert re.search(r"due \d{1,2} [A-Z][a-z]+ 20\d\d", page), "the day first, as everywhere but in the United States"
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ CLIENTS = (
     SampleClient("Bäckerei Lindner", "Klara Lindner", "klara@lindner.example", "de", "Europe/Berlin", "DE", "EUR", ((-2, 48_000), (-2, 12_500))),
     SampleClient("Northwind Traders", "Amy Collins", "amy@northwind.example", "en-GB", "Europe/London", "GB", "GBP", ((0, 129_900),)),
     SampleClient("Hudson & Park", "Marcus Reed", "marcus@hudsonpark.example", "en-US", "America/New_York", "US", "USD", ((-3, 250_000), (2, 84_000))),
-    SampleClient("Kōwa Design", "Yui Tanaka", "yui@kowa.example", "en", "Asia/Tokyo", "JP", "JPY", ((-1, 380_000),)),
+    SampleClient("Kōwa Design", "Yui Tanaka", "yui@kowa.example", "ja-JP", "Asia/Tokyo", "JP", "JPY", ((-1, 380_000),)),
     SampleClient("Gulf Marine", "Salem Nasser", "salem@gulfmarine.example", "en", "Asia/Kuwait", "KW", "KWD", ((-3, 412_350),)),
     SampleClient("Alpen Sport", "Jonas Egger", "jonas@alpensport.example", "de-AT", "Europe/Vienna", "AT", "EUR", ((-4, 89_000),)),
     SampleClient("Studio Verne", "Camille Roux", "camille@verne.example", "fr", "Europe/Paris", "FR", "EUR", ((0, 63_000),)),

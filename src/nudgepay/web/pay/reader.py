@@ -10,6 +10,9 @@ from nudgepay.money import format_money, parse_major
 from nudgepay.nudges.languages import LANGUAGES, format_day, pick_language, reading_locale
 from nudgepay.web.words import Words, words
 
+WITHOUT_COUNTRY = {"en": "en-001"}
+"""English of nobody's own country: 15 November 2026, not November 15."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -43,4 +46,5 @@ def reader_for(request: Request, settings: Settings, locale: str) -> Reader:
     chosen = wanted if wanted in LANGUAGES else None
     own = str(reading_locale(locale, settings.business_locale)).replace("_", "-")
     language = chosen or pick_language(locale, settings.business_locale)
-    return Reader(words(language), own if own.split("-")[0] == language else language, chosen)
+    is_own = own.split("-")[0] == language
+    return Reader(words(language), own if is_own else WITHOUT_COUNTRY.get(language, language), chosen)
