@@ -117,6 +117,7 @@ class ImapMailbox:
         """See IncomingMailbox."""
         connection = self._connected()
         with self._told():
+            connection.noop()  # without a word of ours the server need not tell of what has come since
             _, found = connection.uid("SEARCH", "UNSEEN")
             for key in found[0].split()[:MOST]:
                 _, fetched = connection.uid("FETCH", key.decode(), "(BODY.PEEK[])")
@@ -145,16 +146,21 @@ class ImapMailbox:
 
     def _connect(self) -> imaplib.IMAP4:
         context = ssl.create_default_context()
+        connection: imaplib.IMAP4
         if self._is_tls:
-            connection: imaplib.IMAP4 = imaplib.IMAP4_SSL(
-                self._host, self._port, ssl_context=context, timeout=TIMEOUT_SECONDS
-            )
+            connection = imaplib.IMAP4_SSL(self._host, self._port, ssl_context=context, timeout=TIMEOUT_SECONDS)
         else:
             connection = imaplib.IMAP4(self._host, self._port, timeout=TIMEOUT_SECONDS)
-            if self._host not in {"127.0.0.1", "::1", "localhost"}:
+        try:
+            if not self._is_tls and self._host not in {"127.0.0.1", "::1", "localhost"}:
                 connection.starttls(context)
-        connection.login(self._user, self._password)
-        connection.select(self._folder)
+            connection.login(self._user, self._password)
+            answer, _ = connection.select(f'"{self._folder}"')
+            if answer != "OK":
+                raise imaplib.IMAP4.error("the folder cannot be opened")
+        except (imaplib.IMAP4.error, OSError):
+            connection.shutdown()
+            raise
         return connection
 
     @contextlib.contextmanager
@@ -162,7 +168,9 @@ class ImapMailbox:
         try:
             yield
         except (imaplib.IMAP4.error, OSError) as error:
-            self._connection = None
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.shutdown()
             raise MailboxUnavailable(
                 f"the mailbox at {self._host} cannot be read ({type(error).__name__})"
             ) from error
