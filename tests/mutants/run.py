@@ -119,6 +119,8 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write docs/testing.md and docs/evidence/mutants.json")
     options = parser.parse_args()
     mutants = [read(patch) for patch in sorted(PATCHES.glob("*.patch")) if options.only in patch.stem]
+    if not mutants:
+        raise SystemExit(f"no planted defect is called {options.only!r}")
     began = time.monotonic()
     tests = list(dict.fromkeys(mutant.test for mutant in mutants))
     print(f"{len(tests)} tests without any defect ...", flush=True)
