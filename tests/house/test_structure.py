@@ -203,3 +203,17 @@ def test_the_release_file_names_this_version() -> None:
     releases = tomllib.loads((ROOT / "docs" / "releases.toml").read_text())["release"]
     assert releases[-1]["version"] == __version__
     assert releases[-1]["schema_head"] == head()
+
+
+def test_every_planted_defect_applies_and_names_a_test_that_exists() -> None:
+    stale = []
+    for patch in sorted((ROOT / "tests" / "mutants").glob("*.patch")):
+        applied = subprocess.run(["git", "apply", "--check", str(patch)], cwd=ROOT, capture_output=True, check=False)
+        named = next(line for line in patch.read_text().splitlines() if line.startswith("Test: ")).removeprefix(
+            "Test: "
+        )
+        file, _, test = named.partition("::")
+        exists = (ROOT / file).is_file() and f"def {test.partition('[')[0]}(" in (ROOT / file).read_text()
+        if applied.returncode or not exists:
+            stale.append(patch.stem)
+    assert stale == []
