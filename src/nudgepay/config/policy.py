@@ -21,6 +21,7 @@ MINIMUM_BCRYPT_COST = 12
 KEYS = ("session_secret", "csrf_secret", "cron_hmac_secret", "service_token_pepper")
 KNOWN_DEFAULTS = ("changeme", "change-me", "secret", "password", "default", "example", "insecure", "dev-only")
 BCRYPT = re.compile(r"\$2[aby]\$(\d{2})\$[./A-Za-z0-9]{53}")
+SELECTOR = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*")
 HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 
 Rule = Callable[["Settings"], Iterator[SettingProblem]]
@@ -69,6 +70,23 @@ def _business(settings: "Settings") -> Iterator[SettingProblem]:
 def _mail(settings: "Settings") -> Iterator[SettingProblem]:
     if settings.mail_transport == "smtp" and not settings.smtp_host:
         yield SettingProblem("SMTP_HOST", "is missing while MAIL_TRANSPORT is smtp", "Name your relay")
+
+
+def _dkim(settings: "Settings") -> Iterator[SettingProblem]:
+    given = {name: getattr(settings, name) for name in ("dkim_domain", "dkim_selector", "dkim_key_file")}
+    missing = [name for name, value in given.items() if value is None]
+    if len(missing) in {1, 2}:
+        for name in missing:
+            yield SettingProblem(name.upper(), "is missing while letters are to be signed", "Set all three, or none")
+    if settings.dkim_domain is not None:
+        sender = settings.from_email.rpartition("@")[2].strip("<> ").lower()
+        domain = settings.dkim_domain.lower()
+        if sender != domain and not sender.endswith(f".{domain}"):
+            yield SettingProblem("DKIM_DOMAIN", "is not the domain of FROM_EMAIL", "Sign for the sender's own domain")
+    if settings.dkim_selector is not None and not SELECTOR.fullmatch(settings.dkim_selector):
+        yield SettingProblem("DKIM_SELECTOR", "is no name that DNS could hold", "Use letters, digits and dashes")
+    if settings.dkim_key_file is not None and not settings.dkim_key_file.is_file():
+        yield SettingProblem("DKIM_KEY_FILE", "cannot be found", "Name a file that this process may read")
 
 
 def _stripe(settings: "Settings") -> Iterator[SettingProblem]:
@@ -181,7 +199,7 @@ def _live_stripe(settings: "Settings") -> Iterator[SettingProblem]:
         yield SettingProblem("STRIPE_WEBHOOK_SECRET", "is missing while Stripe is used", cure)
 
 
-ALWAYS: tuple[Rule, ...] = (_address, _database, _business, _mail, _stripe)
+ALWAYS: tuple[Rule, ...] = (_address, _database, _business, _mail, _dkim, _stripe)
 STRICT: tuple[Rule, ...] = (
     _present,
     _managed,

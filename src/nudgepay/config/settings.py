@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     mail_webhook_secret: SecretStr | None = None
     from_email: str = "invoices@localhost.localdomain"
     reply_to: str | None = None
+    dkim_domain: str | None = None
+    dkim_selector: str | None = None
+    dkim_key_file: Path | None = None
 
     stripe_secret_key: SecretStr | None = None
     stripe_webhook_secret: SecretStr | None = None

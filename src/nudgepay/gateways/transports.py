@@ -4,6 +4,7 @@ from pathlib import Path
 
 from nudgepay.config import Settings
 from nudgepay.errors import UsageError
+from nudgepay.gateways.dkim_signing import SigningTransport, signer_from
 from nudgepay.gateways.mail import AcceptanceSource, MailTransport, NoReceipts
 from nudgepay.gateways.outbox import Outbox
 from nudgepay.gateways.postfix_log import PostfixLog
@@ -25,7 +26,13 @@ def transport_for(settings: Settings) -> MailTransport:
         username=settings.smtp_username,
         step_timeout=settings.smtp_timeout_seconds,
     )
-    return SmtpTransport(relay, password=lambda: settings.secret("smtp_password"), pool_size=settings.smtp_pool_size)
+    smtp = SmtpTransport(relay, password=lambda: settings.secret("smtp_password"), pool_size=settings.smtp_pool_size)
+    if settings.dkim_domain is None or settings.dkim_selector is None or settings.dkim_key_file is None:
+        return smtp
+    signer = signer_from(
+        domain=settings.dkim_domain, selector=settings.dkim_selector, key_file=settings.dkim_key_file
+    )
+    return SigningTransport(smtp, signer)
 
 
 def receipts_for(settings: Settings) -> AcceptanceSource:
