@@ -44,8 +44,9 @@ def test_no_look_after_a_payments_commit_says_send(
         client_id for client_id, moment in committed.items() if client_id in letters and letters[client_id] > moment
     ]
     silenced = set(paying) - letters.keys()
-    figures("pay while sending", n=CLIENTS, lost=found.lost, duplicate=found.duplicate, unexpected=len(late),
-            unknown=found.unknown, paid=len(paying), silenced=len(silenced), seed=SEED)  # fmt: skip
+    name = "pay while sending"
+    more = {"paid": len(paying), "silenced": len(silenced), "sent_after_payment": len(late), "seed": SEED}
+    figures(name, **found.figures(name, **more))
     assert late == []
     assert (found.lost, found.duplicate, found.unknown) == (0, 0, 0)
     assert 0 < len(silenced) < len(paying), "payments came before and after the looks: it was a race"
