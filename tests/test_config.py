@@ -120,6 +120,8 @@ DEFECTS = [
     ("LOGIN_RATE_LIMIT_BLOCK_SECONDS", put("LOGIN_RATE_LIMIT_BLOCK_SECONDS", "0")),
     ("MAIL_TRANSPORT", put("MAIL_TRANSPORT", "outbox")),
     ("SMTP_HOST", drop("SMTP_HOST")),
+    ("SMTP_RECEIPTS", put("SMTP_RECEIPTS", "sendmail:/var/log/mail.log")),
+    ("SMTP_RECEIPTS", put("SMTP_RECEIPTS", "postfix:")),
     ("DKIM_SELECTOR", put("DKIM_DOMAIN", "example.com")),
     ("DKIM_DOMAIN", put("DKIM_DOMAIN", "elsewhere.example")),
     ("DKIM_SELECTOR", put("DKIM_SELECTOR", "np 1")),

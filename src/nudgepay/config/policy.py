@@ -70,6 +70,9 @@ def _business(settings: "Settings") -> Iterator[SettingProblem]:
 def _mail(settings: "Settings") -> Iterator[SettingProblem]:
     if settings.mail_transport == "smtp" and not settings.smtp_host:
         yield SettingProblem("SMTP_HOST", "is missing while MAIL_TRANSPORT is smtp", "Name your relay")
+    receipts = settings.smtp_receipts
+    if receipts != "none" and not (receipts.startswith("postfix:") and receipts.removeprefix("postfix:")):
+        yield SettingProblem("SMTP_RECEIPTS", "names nothing that can be read", "Use none, or postfix:PATH")
 
 
 def _dkim(settings: "Settings") -> Iterator[SettingProblem]:
