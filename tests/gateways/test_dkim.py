@@ -67,6 +67,7 @@ def test_neither_body_nor_a_second_sender_can_be_added() -> None:
     assert not dkim.verify(signed() + b"One more line\r\n", dnsfunc=dns())
     head, _, body = signed().partition(b"\r\n\r\n")
     assert not dkim.verify(head + b"\r\nFrom: evil@example.com\r\n\r\n" + body, dnsfunc=dns())
+    assert not dkim.verify(b"From: evil@example.com\r\n" + signed(), dnsfunc=dns())
 
 
 def test_letters_are_signed_on_the_way_to_the_relay_and_survive_it(tmp_path: Path) -> None:
