@@ -1,6 +1,7 @@
 """The metrics have a listener of their own, with one page."""
 
 import socket
+import threading
 import urllib.error
 import urllib.request
 
@@ -53,5 +54,8 @@ def test_a_taken_port_is_named_with_its_cure(settings: Settings) -> None:
 
 def test_port_zero_serves_none(settings: Settings) -> None:
     runtime = build_runtime(settings)
-    listen_for_scrapes(runtime, port=0)()
+    before = threading.active_count()
+    stop = listen_for_scrapes(runtime, port=0)
+    assert threading.active_count() == before
+    stop()
     runtime.close()

@@ -179,3 +179,5 @@ def test_a_relay_that_swallows_letters_in_silence_holds_nobody_up_for_ever(
         workers.spawn(**arguments(database_url, sink, lease=20.0))
         wait_until(lambda: states(db).get("accepted", 0) == 5)
         wait_until(lambda: states(db, "letters").get("unknown", 0) == 1)
+    assert states(db, "letters") == {"accepted": 5, "unknown": 1}
+    assert value(db, "SELECT count(*) FROM notices WHERE kind = 'letter.unknown'") == 1
