@@ -1,3 +1,3 @@
 """NudgePay gets small businesses paid, and falls silent the moment there is nothing left to claim."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

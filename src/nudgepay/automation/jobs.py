@@ -11,6 +11,9 @@ from nudgepay.automation.context import JobContext
 from nudgepay.gateways.mailbox import mailbox_for
 from nudgepay.gateways.postfix_log import PostfixLog
 from nudgepay.nudges.cron import forget_signatures
+from nudgepay.nudges.mailings.sending import is_any_due, run_mailings
+from nudgepay.nudges.mailings.terms import mailing_terms
+from nudgepay.nudges.mailings.wishes import is_anything_owed, plan_wishes
 from nudgepay.nudges.passes import run_pass
 from nudgepay.nudges.promises import settle_promises
 from nudgepay.nudges.reading_reports import read_mailbox, read_relay_log
@@ -73,6 +76,28 @@ def run_read_reports(job: JobContext) -> Figures:
         with closing(mailbox_for(address)) as box:
             found += read_mailbox(runtime.db, box, now=job.now, actor=job.actor, should_stop=job.should_stop)
     return dict(found)
+
+
+def has_mailings(job: JobContext) -> bool:
+    """True when a message that is no reminder is owed, due or in doubt."""
+    with job.runtime.db.transaction() as session:
+        wanted = mailing_terms(job.runtime.settings)
+        return is_any_due(session, now=job.now) or is_anything_owed(session, wanted, now=job.now)
+
+
+def run_send_mailings(job: JobContext) -> Figures:
+    """Thank, tell the owner, copy, and send statements."""
+    runtime, terms = job.runtime, terms_of(job.runtime.settings)
+    wished = plan_wishes(runtime.db, mailing_terms(runtime.settings), terms=terms, now=job.now)
+    sent = run_mailings(
+        runtime.db,
+        transport=runtime.mail,
+        receipts=runtime.receipts,
+        terms=terms,
+        now=job.now,
+        should_stop=job.should_stop,
+    )
+    return {"wished": wished} | dict(sent)
 
 
 def has_events(job: JobContext) -> bool:

@@ -48,6 +48,14 @@ SCHEDULE: tuple[Job, ...] = (
         jobs.has_reports,
     ),
     Job(
+        "send_mailings",
+        "* * * * * 40",
+        jobs.run_send_mailings,
+        "Thank, tell the owner, copy, and send statements",
+        "a letter's time at the relay each, at most 500; a digest looks at what is due within a day",
+        jobs.has_mailings,
+    ),
+    Job(
         "apply_events",
         "* * * * * */5",
         jobs.run_apply_events,

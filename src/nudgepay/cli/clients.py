@@ -1,11 +1,14 @@
 """`nudgepay clients` and `nudgepay contacts`: who owes, and who is written to."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nudgepay.cli.context import actor, open_runtime, print_json
+from nudgepay.cli.context import actor, instant, open_runtime, print_json, say
 from nudgepay.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from nudgepay.payments.account import Account
 
 app = typer.Typer(no_args_is_help=True, help="Who owes.")
 contacts = typer.Typer(no_args_is_help=True, help="Who is written to.")
@@ -60,6 +63,66 @@ def list_clients(as_json: Json = False) -> None:
     columns = ["id>", "name", "locale", "timezone", "country", "open_invoices>"]
     cells = [[row[column.rstrip(">")] for column in columns] for row in rows]
     print_table("Clients", columns, cells, empty="No client yet: nudgepay clients add NAME EMAIL, or import FILE")
+
+
+@app.command()
+def statement(
+    client: Annotated[str, typer.Argument(help="The client's id, external id or name.")],
+    send: Annotated[
+        bool, typer.Option("--send", help="Send it to the billing contact, in the sending hours.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """How a client's account stands: what is open, what came in lately. Sends it when asked to."""
+    from dataclasses import asdict
+
+    from nudgepay.invoices.queries import client_by_name
+    from nudgepay.nudges.calendars import local_day
+    from nudgepay.nudges.mailings.statements import request_statement
+    from nudgepay.nudges.terms import terms_of
+    from nudgepay.payments.account import account_of
+
+    now = instant(None)
+    with open_runtime() as runtime:
+        with runtime.db.transaction() as session:
+            found = client_by_name(session, client)
+            account = account_of(session, found.id, today=local_day(now, found.timezone), now=now)
+        if as_json:
+            print_json(asdict(account))
+        else:
+            _show_account(account)
+        if not send:
+            return
+        if not yes:
+            typer.confirm("Send this to the billing contact?", abort=True, err=True)
+        with runtime.db.transaction() as session:
+            found = client_by_name(session, client)
+            made = request_statement(session, found, terms=terms_of(runtime.settings), now=now)
+    say("It goes with the next run of send_mailings." if made else "Today's statement was asked for already.")
+
+
+def _show_account(account: "Account") -> None:
+    from nudgepay.money import format_money
+
+    for one in account.currencies:
+        cells = [
+            (item.number, item.due_on, item.days_overdue if item.days_overdue > 0 else "", money)
+            for item in one.items
+            if (money := format_money(item.remaining, one.currency, "en"))
+        ]
+        print_table(
+            f"{account.client}, {account.on}, {one.currency}",
+            ["invoice", "due", "days late>", "open>"],
+            cells,
+            empty="Nothing is open.",
+        )
+        amounts = [("open", one.open), ("overdue", one.overdue), ("credit", one.credit)]
+        print("  " + ", ".join(f"{name} {format_money(minor, one.currency, 'en')}" for name, minor in amounts))
+        for receipt in one.receipts:
+            print(f"  {receipt.on}  {receipt.kind:<10} {format_money(receipt.amount, one.currency, 'en')}")
+    if not account.currencies:
+        print(f"{account.client} owes nothing and has paid nothing lately.")
 
 
 @contacts.command("add")

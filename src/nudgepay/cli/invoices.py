@@ -1,6 +1,7 @@
 """`nudgepay invoices`: claims by hand, and one page about each."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -166,3 +167,30 @@ def reminders(number: Number, switch: Annotated[str, typer.Argument(help="on or 
         found = invoice_by_number(session, number)
         switch_reminders(session, found, on=switch == "on", now=instant(None), actor=actor())
     print(f"Reminders for invoice {number} are {switch}.")
+
+
+@app.command()
+def attach(
+    number: Number,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The invoice as PDF, at most 2 MB.")],
+) -> None:
+    """Keep the invoice's own PDF: letters and pages link it, or letters carry it (INVOICE_PDFS)."""
+    from nudgepay.invoices.documents import attach_document
+    from nudgepay.invoices.queries import invoice_by_number
+
+    content = file.read_bytes()
+    with open_runtime() as runtime, runtime.db.transaction() as session:
+        document = attach_document(session, invoice_by_number(session, number), content, actor=actor())
+        url = f"{runtime.settings.base_url.rstrip('/')}/d/{document.token}"
+    print(f"Kept ({len(content) / 1024:.0f} KB). Its reader finds it at {url}")
+
+
+@app.command()
+def detach(number: Number) -> None:
+    """Forget the invoice's PDF; its link leads nowhere any more."""
+    from nudgepay.invoices.documents import detach_document
+    from nudgepay.invoices.queries import invoice_by_number
+
+    with open_runtime() as runtime, runtime.db.transaction() as session:
+        detach_document(session, invoice_by_number(session, number), actor=actor())
+    print("Forgotten.")

@@ -12,6 +12,7 @@ from nudgepay.cli import (
     importing,
     invoices,
     letters,
+    mailings,
     nudge,
     payments,
     plan,
@@ -53,6 +54,7 @@ app.add_typer(nudge.app, name="nudge")
 app.add_typer(letters.app, name="letters")
 app.add_typer(letters.unknown, name="unknown")
 app.add_typer(letters.review, name="review")
+app.add_typer(mailings.app, name="mailings")
 app.add_typer(sending.app, name="sending")
 app.add_typer(suppressions.suppressions, name="suppressions")
 

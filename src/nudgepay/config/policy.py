@@ -22,6 +22,7 @@ KEYS = ("session_secret", "csrf_secret", "cron_hmac_secret", "service_token_pepp
 KNOWN_DEFAULTS = ("changeme", "change-me", "secret", "password", "default", "example", "insecure", "dev-only")
 BCRYPT = re.compile(r"\$2[aby]\$(\d{2})\$[./A-Za-z0-9]{53}")
 SELECTOR = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*")
+TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 
 Rule = Callable[["Settings"], Iterator[SettingProblem]]
@@ -65,6 +66,11 @@ def _business(settings: "Settings") -> Iterator[SettingProblem]:
     match = HOURS.fullmatch(settings.sending_hours)
     if match is None or settings.sending_hours[:5] >= settings.sending_hours[6:]:
         yield SettingProblem("SENDING_HOURS", "is no range of hours in one day", "Use HH:MM-HH:MM")
+
+
+def _digest(settings: "Settings") -> Iterator[SettingProblem]:
+    if settings.digest_at != "off" and not TIME.fullmatch(settings.digest_at):
+        yield SettingProblem("DIGEST_AT", "is no time of day", "Use HH:MM, or off")
 
 
 def _mail(settings: "Settings") -> Iterator[SettingProblem]:
@@ -202,7 +208,7 @@ def _live_stripe(settings: "Settings") -> Iterator[SettingProblem]:
         yield SettingProblem("STRIPE_WEBHOOK_SECRET", "is missing while Stripe is used", cure)
 
 
-ALWAYS: tuple[Rule, ...] = (_address, _database, _business, _mail, _dkim, _stripe)
+ALWAYS: tuple[Rule, ...] = (_address, _database, _business, _digest, _mail, _dkim, _stripe)
 STRICT: tuple[Rule, ...] = (
     _present,
     _managed,

@@ -76,6 +76,13 @@ class Settings(BaseSettings):
     stripe_account: str | None = None
     stripe_api_base: str = "https://api.stripe.com"
 
+    invoice_pdfs: Literal["link", "attach", "none"] = "link"
+    thank_you_letters: bool = True
+    digest_recipients: str = ""
+    digest_at: str = "07:30"
+    copy_first_letters: int = Field(default=0, ge=0, le=1000)
+    copy_letters_to: str | None = None
+
     sending_hours: str = "09:00-17:00"
     contact_gap_days: int = Field(default=2, ge=0, le=60)
     sending_lease_seconds: float = Field(default=900, gt=0)

@@ -78,6 +78,7 @@ class Invoice(Base):
         ),
         Index("ix_invoices_client_id_status", "client_id", "status"),
         Index("ix_invoices_next_at", "next_at", "id", postgresql_where=text("next_at IS NOT NULL")),
+        Index("ix_invoices_paid_at", "closed_at", postgresql_where=text("status = 'paid'")),
         CheckConstraint("amount_due > 0", name="amount_due_positive"),
         CheckConstraint("amount_remaining = amount_due - amount_paid", name="amounts_add_up"),
         CheckConstraint("status IN ('draft', 'open', 'paid', 'void', 'uncollectible')", name="status"),
@@ -113,3 +114,18 @@ class Invoice(Base):
     closed_at: Mapped[datetime | None]
 
     client: Mapped[Client] = relationship()
+
+
+class InvoiceDocument(Base):
+    """The invoice itself as a PDF, for its reader. `token` is its public name."""
+
+    __tablename__ = "invoice_documents"
+    __table_args__ = (UniqueConstraint("token"),)
+
+    invoice_id: Mapped[int] = mapped_column(ForeignKey("invoices.id"), primary_key=True)
+    token: Mapped[str] = mapped_column(default=new_token)
+    name: Mapped[str]
+    content: Mapped[bytes]
+    sha256: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_by: Mapped[str]

@@ -10,6 +10,7 @@ from nudgepay import audit, ledger, metrics
 from nudgepay.errors import UsageError
 from nudgepay.gateways.mail import DeliveryReport
 from nudgepay.invoices.queries import lock_client
+from nudgepay.nudges.mailings.fates import record_fate
 from nudgepay.nudges.recipients import has_recipient
 from nudgepay.nudges.suppressions import suppress
 from nudgepay.nudges.unknowns import letter_id_of, mark_accepted
@@ -32,7 +33,7 @@ def record_report(session: Session, report: DeliveryReport, *, now: datetime, ac
     """
     letter = _locked(session, report)
     if letter is None:
-        return "unknown_letter"
+        return record_fate(session, report, now=now, actor=actor)
     if report.recipient and report.recipient.lower() != letter.to_address.lower():
         return "other_recipient"
     state = letter.state

@@ -1,15 +1,19 @@
 """From decisions to a letter: which lines it has, what it claims, whom it answers. Pure."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from nudgepay.gateways.mail import ensure_address
 from nudgepay.nudges.calendars import local_day
 from nudgepay.nudges.facts import ClientFacts, ContactFacts, Decision, InvoiceFacts, LetterPlan
 from nudgepay.nudges.letter import TONES, LetterInput, LetterLine, Recipient, WrittenLetter
+from nudgepay.nudges.mime import Attachment
 from nudgepay.nudges.terms import Terms
+
+MOST_ATTACHED_BYTES = 2 * 1024 * 1024
+"""Files of one letter together; base64 makes a third more of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,21 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """An invoice's own PDF: its public token, and the file itself when it is to be attached."""
+
+    token: str
+    file: Attachment | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Particulars:
-    """What a letter says that decides nothing: descriptions, the unsubscribe token, earlier Message-IDs."""
+    """What a letter says that decides nothing: descriptions, the unsubscribe token, earlier Message-IDs, PDFs."""
 
     descriptions: dict[int, str | None]
     unsubscribe_token: str
     references: tuple[str, ...] = ()
+    documents: Mapping[int, Document] = field(default_factory=dict)
 
 
 def contact_of(client: ClientFacts, letter: LetterPlan) -> ContactFacts:
@@ -52,7 +65,7 @@ def compose(
     invoices = {invoice.id: invoice for invoice in client.invoices}
     contact = replace(draft.contact, email=ensure_address(draft.contact.email))
     lines = tuple(
-        _line(invoices[decision.invoice_id], decision, contact, particulars, now)
+        _line(invoices[decision.invoice_id], decision, contact, particulars, now=now, base_url=terms.base_url)
         for decision in _strongest_of_each_invoice(draft.decisions)
     )
     return terms.write(
@@ -68,6 +81,7 @@ def compose(
             unsubscribe_url=f"{terms.base_url}/u/{particulars.unsubscribe_token}",
             has_card=terms.has_card,
             references=particulars.references,
+            attachments=_attachments(draft.decisions, particulars),
         )
     )
 
@@ -82,8 +96,15 @@ def _strongest_of_each_invoice(decisions: Sequence[Decision]) -> list[Decision]:
 
 
 def _line(
-    invoice: InvoiceFacts, decision: Decision, contact: ContactFacts, particulars: Particulars, now: datetime
+    invoice: InvoiceFacts,
+    decision: Decision,
+    contact: ContactFacts,
+    particulars: Particulars,
+    *,
+    now: datetime,
+    base_url: str,
 ) -> LetterLine:
+    document = particulars.documents.get(invoice.id)
     return LetterLine(
         number=invoice.number,
         description=particulars.descriptions.get(invoice.id),
@@ -96,4 +117,17 @@ def _line(
         days_overdue=(local_day(now, contact.timezone) - invoice.due_on).days,
         tone=decision.tone,
         template=decision.template,
+        document_url=f"{base_url}/d/{document.token}" if document else None,
     )
+
+
+def _attachments(decisions: Sequence[Decision], particulars: Particulars) -> tuple[Attachment, ...]:
+    """The invoices' files, as long as they are not too much for a mail; the others are linked all the same."""
+    found: list[Attachment] = []
+    left = MOST_ATTACHED_BYTES
+    for invoice_id in dict.fromkeys(decision.invoice_id for decision in decisions):
+        document = particulars.documents.get(invoice_id)
+        if document is not None and document.file is not None and len(document.file.content) <= left:
+            left -= len(document.file.content)
+            found.append(document.file)
+    return tuple(found)

@@ -11,12 +11,12 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from nudgepay.invoices.models import new_token
-from nudgepay.nudges.composing import Draft, Particulars, contact_of
+from nudgepay.nudges.composing import Document, Draft, Particulars, contact_of
 from nudgepay.nudges.facts import ClientFacts, Decision, LetterPlan, Plan
-from nudgepay.nudges.mime import message_id
+from nudgepay.nudges.mime import Attachment, message_id
 from nudgepay.nudges.plan import timeline_of
 from nudgepay.nudges.recording import insert_missing
-from nudgepay.nudges.terms import Terms
+from nudgepay.nudges.terms import InvoicePdfs, Terms
 
 THREAD = 5
 """Earlier letters that a new one refers to."""
@@ -112,12 +112,15 @@ def _with_rows(decisions: Sequence[Decision], new_rows: dict[Any, int]) -> list[
     return found
 
 
-def load_particulars(session: Session, drafts: Sequence[Draft]) -> dict[uuid.UUID, Particulars]:
-    """What the drafts say beside their decisions, by letter id, in three statements."""
+def load_particulars(
+    session: Session, drafts: Sequence[Draft], *, documents: InvoicePdfs
+) -> dict[uuid.UUID, Particulars]:
+    """What the drafts say beside their decisions, by letter id, in four statements."""
     invoices = sorted({decision.invoice_id for draft in drafts for decision in draft.decisions})
     contacts = sorted({draft.contact.id for draft in drafts})
     descriptions = _pairs(session, "SELECT id, description FROM invoices WHERE id = ANY(:ids)", invoices)
     tokens = _pairs(session, "SELECT id, token FROM contacts WHERE id = ANY(:ids)", contacts)
+    pdfs = _documents(session, invoices, documents)
     threads: dict[int, list[str]] = defaultdict(list)
     for contact_id, earlier in session.execute(text(_THREADS), {"ids": contacts, "most": THREAD}):
         threads[contact_id].append(earlier)
@@ -126,8 +129,22 @@ def load_particulars(session: Session, drafts: Sequence[Draft]) -> dict[uuid.UUI
             descriptions={one.invoice_id: descriptions.get(one.invoice_id) for one in draft.decisions},
             unsubscribe_token=tokens[draft.contact.id],
             references=tuple(threads.get(draft.contact.id, ())),
+            documents={one.invoice_id: pdfs[one.invoice_id] for one in draft.decisions if one.invoice_id in pdfs},
         )
         for draft in drafts
+    }
+
+
+def _documents(session: Session, invoice_ids: Sequence[int], wanted: InvoicePdfs) -> dict[int, Document]:
+    if wanted == "none":
+        return {}
+    content = "content" if wanted == "attach" else "NULL::bytea AS content"
+    query = f"SELECT invoice_id, token, name, {content} FROM invoice_documents WHERE invoice_id = ANY(:ids)"  # noqa: S608  # one of two texts of ours
+    return {
+        row.invoice_id: Document(
+            row.token, Attachment(row.name, "application/pdf", row.content) if row.content is not None else None
+        )
+        for row in session.execute(text(query), {"ids": list(invoice_ids)})
     }
 
 

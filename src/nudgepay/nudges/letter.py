@@ -39,7 +39,9 @@ def write_letter(letter: LetterInput) -> WrittenLetter:
     context = frame_values(reading) | {"subject": subject, "body": body, "paragraphs": _paragraphs(body)}
     text = frame("letter.txt").render(context)
     html = frame("letter.html").render(context)
-    return WrittenLetter(subject, text, html, build_mime(_headers(letter, subject, reading.language), text, html))
+    return WrittenLetter(
+        subject, text, html, build_mime(_headers(letter, subject, reading.language), text, html, letter.attachments)
+    )
 
 
 def _operators_words(letter: LetterInput, reading: Reading) -> tuple[str, str]:

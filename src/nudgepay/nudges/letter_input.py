@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from nudgepay.nudges.letter_text import LetterTemplate
 from nudgepay.nudges.mail_headers import LetterError, ensure_url
+from nudgepay.nudges.mime import Attachment
 
 TONES = ("friendly", "firm", "final")
 
@@ -34,7 +35,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class LetterLine:
-    """One invoice of the letter; amounts in minor units, `claimed` = due - paid - disputed."""
+    """One invoice of the letter; amounts in minor units, `claimed` = due - paid - disputed.
+
+    `document_url`: where the invoice itself can be read.
+    """
 
     number: str
     description: str | None
@@ -47,6 +51,7 @@ class LetterLine:
     days_overdue: int
     tone: str
     template: str
+    document_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class LetterInput:
     unsubscribe_url: str
     has_card: bool = True
     references: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     texts: Mapping[tuple[str, str], LetterTemplate] = field(default_factory=dict)
 
 
@@ -82,5 +88,8 @@ def ensure_sound(letter: LetterInput) -> None:
             raise LetterError("an invoice's claim is not what is due, less what was received and what is contested")
     if letter.total != sum(line.claimed for line in letter.lines):
         raise LetterError("the total is not the sum of the letter's lines")
+    for line in letter.lines:
+        if line.document_url is not None:
+            ensure_url("document link", line.document_url)
     ensure_url("pay link", letter.pay_url)
     ensure_url("unsubscribe link", letter.unsubscribe_url)

@@ -117,6 +117,7 @@ def _line(reading: Reading, line: LetterLine) -> dict[str, Any]:
         "is_late": line.days_overdue > 0,
         "reckoning": _reckoning(reading, line),
         "claimed": reading.money(line.claimed),
+        "document_url": line.document_url,
     }
 
 

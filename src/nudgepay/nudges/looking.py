@@ -154,7 +154,7 @@ def _write(
     if not drafts:
         return []
     clients = {answer.client.id: answer.client for answer in answers}
-    particulars: dict[uuid.UUID, Particulars] = load_particulars(session, drafts)
+    particulars: dict[uuid.UUID, Particulars] = load_particulars(session, drafts, documents=terms.invoice_pdfs)
     letters = []
     for draft in drafts:
         client = clients[draft.client_id]

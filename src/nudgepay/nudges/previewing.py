@@ -30,4 +30,5 @@ def write_preview(
         currency=letter.currency,
         decisions=letter.decisions,
     )
-    return compose(draft, client, load_particulars(session, [draft])[letter_id], terms=terms, now=now)
+    particulars = load_particulars(session, [draft], documents=terms.invoice_pdfs)
+    return compose(draft, client, particulars[letter_id], terms=terms, now=now)

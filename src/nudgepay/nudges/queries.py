@@ -129,10 +129,14 @@ SELECT k.id, k.client_id, k.name, k.email, k.role, k.wrong_person_at,
        coalesce(k.locale, c.locale) AS locale, coalesce(k.timezone, c.timezone) AS timezone,
        (SELECT array_agg(s.reason) FROM suppressions s
          WHERE s.address = lower(k.email) AND s.lifted_at IS NULL) AS suppressed,
-       (SELECT max(l.sending_at) FROM letters l
-         WHERE l.to_address = k.email AND l.state NOT IN ('planned', 'failed', 'cancelled')
-           AND NOT (l.client_id = k.client_id AND l.run_id IS NOT DISTINCT FROM CAST(:run_id AS uuid)
-                    AND l.run_id IS NOT NULL)) AS last_contact_at
+       greatest(
+         (SELECT max(l.sending_at) FROM letters l
+           WHERE l.to_address = k.email AND l.state NOT IN ('planned', 'failed', 'cancelled')
+             AND NOT (l.client_id = k.client_id AND l.run_id IS NOT DISTINCT FROM CAST(:run_id AS uuid)
+                      AND l.run_id IS NOT NULL)),
+         (SELECT max(m.sending_at) FROM mailings m
+           WHERE m.to_address = k.email AND m.kind = 'statement'
+             AND m.state NOT IN ('planned', 'failed', 'cancelled'))) AS last_contact_at
   FROM contacts k JOIN clients c ON c.id = k.client_id
  WHERE k.client_id = ANY(:ids)
  ORDER BY k.id

@@ -48,8 +48,10 @@ def read_relay_log(db: Database, log: PostfixLog, *, now: datetime, actor: str) 
     with db.transaction() as session:
         names = session.scalars(
             text(
-                "SELECT message_id FROM letters WHERE state = 'accepted' AND sending_at > :since"
-                " ORDER BY sending_at DESC LIMIT :most"
+                "(SELECT message_id FROM letters WHERE state = 'accepted' AND sending_at > :since"
+                " ORDER BY sending_at DESC LIMIT :most) UNION ALL"
+                " (SELECT message_id FROM mailings WHERE state = 'accepted' AND sending_at > :since"
+                " ORDER BY sending_at DESC LIMIT :most)"
             ),
             {"since": now - WATCHED, "most": MOST},
         ).all()

@@ -27,6 +27,13 @@ def is_paused(session: Session) -> bool:
     return session.scalar(text("SELECT paused_at FROM sending_switch WHERE id = 1")) is not None
 
 
+def pause_reason(session: Session) -> str | None:
+    """Why nothing may leave; None while letters may."""
+    query = text("SELECT coalesce(reason, '') FROM sending_switch WHERE id = 1 AND paused_at IS NOT NULL")
+    found: str | None = session.scalar(query)
+    return found
+
+
 def pause_sending(session: Session, *, reason: str, environment: str, actor: str) -> None:
     """Nothing leaves from the next last look on."""
     switch = ensure_switch(session, environment=environment, actor=actor)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time
+from typing import Literal
 
 from nudgepay.config import Settings
 from nudgepay.nudges.calendars import WorkCalendar
@@ -11,6 +12,10 @@ from nudgepay.nudges.letter import Business, LetterInput, WrittenLetter, write_l
 
 LONGEST_LOOK_SECONDS = 5.0
 """No message begins later than this after the look that allowed it."""
+
+
+InvoicePdfs = Literal["link", "attach", "none"]
+"""What a letter does with an invoice's own PDF."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Terms:
     lease_seconds: float
     longest_look_seconds: float = LONGEST_LOOK_SECONDS
     has_card: bool = True
+    invoice_pdfs: InvoicePdfs = "link"
     write: Callable[[LetterInput], WrittenLetter] = write_letter
 
 
@@ -47,5 +53,6 @@ def terms_of(settings: Settings) -> Terms:
         rules=Rules(opens=opens, closes=closes, contact_gap_days=settings.contact_gap_days),
         calendar=WorkCalendar(opens, closes),
         lease_seconds=settings.sending_lease_seconds,
+        invoice_pdfs=settings.invoice_pdfs,
         has_card=settings.secret("stripe_secret_key") is not None,
     )

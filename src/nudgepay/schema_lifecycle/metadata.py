@@ -5,8 +5,9 @@ from nudgepay.db import Base
 from nudgepay.invoices import models as invoices
 from nudgepay.nudges import answers
 from nudgepay.nudges import models as nudges
+from nudgepay.nudges.mailings import models as mailings
 from nudgepay.payments import models as payments
 
-ROOMS = (audit, ledger, invoices, payments, nudges, answers)
+ROOMS = (audit, ledger, invoices, payments, nudges, answers, mailings)
 
 METADATA = Base.metadata

@@ -13,6 +13,8 @@ PUBLIC = frozenset(
         "/p/{token}/dispute",
         "/p/{token}/wrong-person",
         "/u/{token}",
+        "/s/{token}",
+        "/d/{token}",
         "/webhooks/stripe",
         "/webhooks/mail",
         "/internal/run-reminders",

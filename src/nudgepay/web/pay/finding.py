@@ -10,9 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from nudgepay.errors import NotFound
-from nudgepay.invoices.models import Client, Contact, Invoice
+from nudgepay.invoices.models import Client, Contact, Invoice, InvoiceDocument
 from nudgepay.invoices.queries import contact_by_token, invoice_by_token, invoices_of_page
 from nudgepay.nudges.answers import Dispute, PaymentClaim, Promise
+from nudgepay.nudges.mailings.models import Mailing
 from nudgepay.nudges.models import Letter, Reminder
 from nudgepay.web.client_address import client_address
 from nudgepay.web.misses import Misses
@@ -31,6 +32,7 @@ class _Answers(NamedTuple):
     disputed: dict[int, int | None]
     promised: dict[int, date]
     claimed: dict[int, datetime]
+    documents: dict[int, str]
 
 
 def open_page(request: Request, session: Session, token: str, *, now: datetime) -> PayerPage:
@@ -47,11 +49,29 @@ def open_contact(request: Request, session: Session, token: str) -> Contact:
     return contact
 
 
-def _guarded(request: Request, find: Any) -> PayerPage | Contact:
+def open_statement(request: Request, session: Session, token: str) -> Mailing:
+    """The statement of account that was mailed with a token; raises as `open_page` does."""
+    query = select(Mailing).where(Mailing.token == _sane(token), Mailing.kind == "statement")
+    found = _guarded(request, lambda: session.scalar(query))
+    assert isinstance(found, Mailing)
+    return found
+
+
+def open_document(request: Request, session: Session, token: str) -> InvoiceDocument:
+    """The document of an invoice that is no draft, by its token; raises as `open_page` does."""
+    query = (
+        select(InvoiceDocument).join(Invoice).where(InvoiceDocument.token == _sane(token), Invoice.status != "draft")
+    )
+    found = _guarded(request, lambda: session.scalar(query))
+    assert isinstance(found, InvoiceDocument)
+    return found
+
+
+def _guarded(request: Request, find: Any) -> object:
     misses: Misses = request.app.state.misses
     address = client_address(request.scope, request.app.state.runtime.settings.trusted_proxies)
     misses.ensure_may_ask(address)
-    found: PayerPage | Contact | None = find()
+    found: object | None = find()
     if found is None:
         misses.record(address)
         raise UnknownLink("no page has this link")
@@ -127,6 +147,7 @@ def _line(invoice: Invoice, answers: _Answers) -> Line:
         disputed=remaining if disputed is None else min(disputed, remaining),
         promised_on=answers.promised.get(invoice.id),
         claimed_until=answers.claimed.get(invoice.id),
+        document=answers.documents.get(invoice.id),
     )
 
 
@@ -152,5 +173,8 @@ def _answers(session: Session, ids: list[int], now: datetime) -> _Answers:
             select(PaymentClaim.invoice_id, func.max(PaymentClaim.until))
             .where(PaymentClaim.invoice_id.in_(ids), PaymentClaim.settled_at.is_(None), PaymentClaim.until > now)
             .group_by(PaymentClaim.invoice_id)
+        ),
+        documents=by_invoice(
+            select(InvoiceDocument.invoice_id, InvoiceDocument.token).where(InvoiceDocument.invoice_id.in_(ids))
         ),
     )

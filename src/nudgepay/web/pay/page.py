@@ -24,6 +24,8 @@ class Line:
     disputed: int = 0
     promised_on: date | None = None
     claimed_until: datetime | None = None
+    document: str | None = None
+    """Token of the invoice's own PDF."""
 
     @property
     def is_open(self) -> bool:

@@ -82,6 +82,7 @@ def _line(line: Line, page: PayerPage, reader: Reader, now: datetime) -> dict[st
         "contested": reader.money(line.disputed, page.currency) if line.disputed else None,
         "remaining": reader.money(shown, page.currency),
         "is_open": line.is_open,
+        "document": f"/d/{line.document}" if line.document else None,
     }
 
 
