@@ -23,6 +23,7 @@ from nudgepay.cli import (
     suppressions,
 )
 from nudgepay.cli.demo.command import demo
+from nudgepay.cli.doctor import doctor
 from nudgepay.errors import NudgePayError
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app.command("up")(processes.up)
 app.command("serve")(processes.serve)
 app.command("worker")(processes.worker)
 app.add_typer(processes.notices, name="notices")
+app.command("doctor")(doctor)
 app.command("migrate")(schema.migrate)
 app.add_typer(processes.jobs, name="jobs")
 app.command("plan")(plan.plan)

@@ -1,32 +1,26 @@
 """The transport and the source of acceptance that the settings ask for."""
 
+import ssl
 from pathlib import Path
 
 from nudgepay.config import Settings
 from nudgepay.errors import UsageError
 from nudgepay.gateways.dkim_signing import SigningTransport, signer_from
-from nudgepay.gateways.mail import AcceptanceSource, MailTransport, NoReceipts
+from nudgepay.gateways.mail import AcceptanceSource, MailTransport, NoReceipts, SenderNotReady
 from nudgepay.gateways.outbox import Outbox
 from nudgepay.gateways.postfix_log import PostfixLog
 from nudgepay.gateways.smtp import SmtpTransport
 from nudgepay.gateways.smtp_client import Relay
+from nudgepay.gateways.smtp_dialogue import Conversation
 
 
 def transport_for(settings: Settings) -> MailTransport:
     """MAIL_TRANSPORT's choice. Nothing is opened before the first letter."""
     if settings.mail_transport == "outbox":
         return Outbox(settings.nudgepay_home / "outbox")
-    if not settings.smtp_host:
-        raise UsageError("SMTP_HOST is missing while MAIL_TRANSPORT is smtp: name your relay")
-    relay = Relay(
-        host=settings.smtp_host,
-        port=settings.smtp_port,
-        security=settings.smtp_security,
-        helo=settings.from_email.rpartition("@")[2],
-        username=settings.smtp_username,
-        step_timeout=settings.smtp_timeout_seconds,
+    smtp = SmtpTransport(
+        _relay(settings), password=lambda: settings.secret("smtp_password"), pool_size=settings.smtp_pool_size
     )
-    smtp = SmtpTransport(relay, password=lambda: settings.secret("smtp_password"), pool_size=settings.smtp_pool_size)
     if settings.dkim_domain is None or settings.dkim_selector is None or settings.dkim_key_file is None:
         return smtp
     signer = signer_from(
@@ -45,3 +39,34 @@ def receipts_for(settings: Settings) -> AcceptanceSource:
     if scheme == "postfix" and path:
         return PostfixLog(Path(path))
     raise UsageError("SMTP_RECEIPTS: use none, or postfix:PATH of the relay's log")
+
+
+def probe_transport(settings: Settings) -> str:
+    """Open the way that letters take, as far as it goes without one; returns what was found.
+
+    Raises SenderNotReady, or UsageError without a relay.
+    """
+    if settings.mail_transport == "outbox":
+        directory = settings.nudgepay_home / "outbox"
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SenderNotReady(f"{directory} cannot be written ({type(error).__name__})") from error
+        return f"letters go to files in {directory}"
+    relay = _relay(settings)
+    Conversation(relay, ssl.create_default_context(), lambda: settings.secret("smtp_password")).leave()
+    signed_in = "and takes our credentials" if relay.username else "without credentials"
+    return f"{relay.host}:{relay.port} answers ({relay.security}) {signed_in}"
+
+
+def _relay(settings: Settings) -> Relay:
+    if not settings.smtp_host:
+        raise UsageError("SMTP_HOST is missing while MAIL_TRANSPORT is smtp: name your relay")
+    return Relay(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        security=settings.smtp_security,
+        helo=settings.from_email.rpartition("@")[2],
+        username=settings.smtp_username,
+        step_timeout=settings.smtp_timeout_seconds,
+    )
