@@ -24,6 +24,7 @@ from nudgepay.cli import (
 )
 from nudgepay.cli.demo.command import demo
 from nudgepay.cli.doctor import doctor
+from nudgepay.cli.evidence import evidence
 from nudgepay.cli.init import init
 from nudgepay.errors import NudgePayError
 
@@ -41,6 +42,7 @@ app.command("worker")(processes.worker)
 app.add_typer(processes.notices, name="notices")
 app.command("init")(init)
 app.command("doctor")(doctor)
+app.command("evidence")(evidence)
 app.command("migrate")(schema.migrate)
 app.add_typer(processes.jobs, name="jobs")
 app.command("plan")(plan.plan)
