@@ -1,12 +1,18 @@
 """`nudgepay import` and `nudgepay amnesty`."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nudgepay.cli.context import actor, instant, open_runtime, print_json
 from nudgepay.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from nudgepay.config import Settings
+    from nudgepay.db import Database
+    from nudgepay.payments.importing import ImportReport
 
 amnesty = typer.Typer(no_args_is_help=True, help="Imported overdue invoices that wait for a person's word.")
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -24,16 +30,10 @@ def import_file(
     """Clients and invoices from a file: all of it or nothing; the same file again changes nothing."""
     from rich.console import Console
 
-    from nudgepay.errors import UsageError
     from nudgepay.invoices.importing.fields import Defaults
     from nudgepay.payments.importing import run_import
 
-    pairs = {}
-    for item in mapping or []:
-        column, sign, field = item.partition("=")
-        if not sign:
-            raise UsageError(f"--map {item}: write COLUMN=FIELD")
-        pairs[column] = field
+    pairs = _pairs(mapping)
     with open_runtime() as runtime, Console(stderr=True).status("Reading ...") as status:
         settings = runtime.settings
         report = run_import(
@@ -63,6 +63,42 @@ def import_file(
             print(f"{report.waiting} are overdue already and wait for you: nudgepay amnesty list")
     if report.errors:
         raise typer.Exit(1)
+
+
+def load_into(
+    file: Path, settings: "Settings", mapping: list[str] | None, locale: str | None
+) -> Callable[["Database"], "ImportReport"]:
+    """The import of one file, ready for any database."""
+    from nudgepay.invoices.importing.fields import Defaults
+    from nudgepay.payments.importing import run_import
+
+    pairs = _pairs(mapping)
+    defaults = Defaults(settings.business_locale, settings.business_timezone, settings.business_country)
+
+    def load(db: "Database") -> "ImportReport":
+        return run_import(
+            db,
+            file.read_bytes(),
+            defaults=defaults,
+            now=instant(None),
+            actor=actor(),
+            locale=locale,
+            mapping=pairs,
+        )
+
+    return load
+
+
+def _pairs(mapping: list[str] | None) -> dict[str, str]:
+    from nudgepay.errors import UsageError
+
+    pairs = {}
+    for item in mapping or []:
+        column, sign, field = item.partition("=")
+        if not sign:
+            raise UsageError(f"--map {item}: write COLUMN=FIELD")
+        pairs[column] = field
+    return pairs
 
 
 @amnesty.command("list")

@@ -9,6 +9,7 @@ from nudgepay import __version__
 from nudgepay.cli import (
     clients,
     config,
+    drill,
     importing,
     invoices,
     letters,
@@ -48,6 +49,7 @@ app.add_typer(processes.jobs, name="jobs")
 app.command("plan")(plan.plan)
 app.command("import")(importing.import_file)
 app.add_typer(config.app, name="config")
+app.add_typer(drill.app, name="drill")
 app.add_typer(clients.app, name="clients")
 app.add_typer(clients.contacts, name="contacts")
 app.add_typer(invoices.app, name="invoices")
