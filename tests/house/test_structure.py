@@ -33,6 +33,7 @@ DOORS = {
     "ledger.py",
     "nudges",
     "payments",
+    "readiness",
     "web",
 }
 """Rooms in which a transaction may be opened: edges, and the steps that must claim, call and settle."""

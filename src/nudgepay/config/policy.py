@@ -22,6 +22,7 @@ KEYS = ("session_secret", "csrf_secret", "cron_hmac_secret", "service_token_pepp
 KNOWN_DEFAULTS = ("changeme", "change-me", "secret", "password", "default", "example", "insecure", "dev-only")
 BCRYPT = re.compile(r"\$2[aby]\$(\d{2})\$[./A-Za-z0-9]{53}")
 SELECTOR = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*")
+HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,60}")
 TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 
@@ -76,6 +77,9 @@ def _digest(settings: "Settings") -> Iterator[SettingProblem]:
 def _mail(settings: "Settings") -> Iterator[SettingProblem]:
     if settings.mail_transport == "smtp" and not settings.smtp_host:
         yield SettingProblem("SMTP_HOST", "is missing while MAIL_TRANSPORT is smtp", "Name your relay")
+    header = settings.smtp_idempotency_header
+    if header is not None and not HEADER_NAME.fullmatch(header):
+        yield SettingProblem("SMTP_IDEMPOTENCY_HEADER", "is no name of a header", "Use the one your provider names")
     receipts = settings.smtp_receipts
     if receipts != "none" and not (receipts.startswith("postfix:") and receipts.removeprefix("postfix:")):
         yield SettingProblem("SMTP_RECEIPTS", "names nothing that can be read", "Use none, or postfix:PATH")

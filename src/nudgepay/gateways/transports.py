@@ -6,6 +6,7 @@ from pathlib import Path
 from nudgepay.config import Settings
 from nudgepay.errors import UsageError
 from nudgepay.gateways.dkim_signing import SigningTransport, signer_from
+from nudgepay.gateways.idempotency import IdempotentTransport
 from nudgepay.gateways.mail import AcceptanceSource, MailTransport, NoReceipts, SenderNotReady
 from nudgepay.gateways.outbox import Outbox
 from nudgepay.gateways.postfix_log import PostfixLog
@@ -21,6 +22,13 @@ def transport_for(settings: Settings) -> MailTransport:
     smtp = SmtpTransport(
         _relay(settings), password=lambda: settings.secret("smtp_password"), pool_size=settings.smtp_pool_size
     )
+    signing = _signing(smtp, settings)
+    if settings.smtp_idempotency_header is None:
+        return signing
+    return IdempotentTransport(signing, settings.smtp_idempotency_header)
+
+
+def _signing(smtp: SmtpTransport, settings: Settings) -> MailTransport:
     if settings.dkim_domain is None or settings.dkim_selector is None or settings.dkim_key_file is None:
         return smtp
     signer = signer_from(

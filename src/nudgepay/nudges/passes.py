@@ -17,6 +17,7 @@ from nudgepay.nudges.handing import Moment
 from nudgepay.nudges.models import Run
 from nudgepay.nudges.planning import run_planning
 from nudgepay.nudges.reconcile import run_reconcile
+from nudgepay.nudges.repeating import run_repeats
 from nudgepay.nudges.report import SendingReport
 from nudgepay.nudges.sending import run_sending
 from nudgepay.nudges.switch import ensure_switch
@@ -83,6 +84,8 @@ def run_pass(
         report = PassReport(run.id, now)
         try:
             run_reconcile(db, receipts=receipts, now=now, grace_seconds=terms.lease_seconds)
+            if terms.is_idempotent and not plan_only:
+                run_repeats(db, transport=transport, terms=terms, now=now)
             report.planned = run_planning(db, now=now, calendar=terms.calendar).planned
             if not plan_only:
                 report.sending = run_sending(

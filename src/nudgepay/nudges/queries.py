@@ -77,19 +77,25 @@ def load_calendar(settings: Settings) -> WorkCalendar:
 
 
 def load_clients(
-    session: Session, client_ids: Collection[int], *, now: datetime, run_id: uuid.UUID | None = None
+    session: Session,
+    client_ids: Collection[int],
+    *,
+    now: datetime,
+    run_id: uuid.UUID | None = None,
+    but_letter: uuid.UUID | None = None,
 ) -> dict[int, ClientFacts]:
     """Everything that decides over these clients' letters at `now`, by client id.
 
     Closed invoices come only with reminders that still wait, so that their end can be explained. `run_id`: the
     pass that asks; its own letters to a client in another currency are no earlier contact of that client.
+    `but_letter`: as if this letter had never been tried.
     """
     ids: dict[str, Any] = {"ids": list(client_ids)}
     schedules = current_schedules(session)
     invoices = _invoice_rows(session, ids)
     answers = load_answers(session, [row.id for row in invoices], now)
     reminders = _reminders(session, ids, [row.id for row in invoices])
-    contacts = _contacts(session, {**ids, "run_id": run_id})
+    contacts = _contacts(session, {**ids, "run_id": run_id, "but_letter": but_letter})
     doubtful = set(session.scalars(text(_DOUBTFUL), ids))
     by_client: dict[int, list[InvoiceFacts]] = defaultdict(list)
     for row in invoices:
@@ -133,7 +139,8 @@ SELECT k.id, k.client_id, k.name, k.email, k.role, k.wrong_person_at,
          (SELECT max(l.sending_at) FROM letters l
            WHERE l.to_address = k.email AND l.state NOT IN ('planned', 'failed', 'cancelled')
              AND NOT (l.client_id = k.client_id AND l.run_id IS NOT DISTINCT FROM CAST(:run_id AS uuid)
-                      AND l.run_id IS NOT NULL)),
+                      AND l.run_id IS NOT NULL)
+             AND l.id IS DISTINCT FROM CAST(:but_letter AS uuid)),
          (SELECT max(m.sending_at) FROM mailings m
            WHERE m.to_address = k.email AND m.kind = 'statement'
              AND m.state NOT IN ('planned', 'failed', 'cancelled'))) AS last_contact_at

@@ -22,7 +22,7 @@ InvoicePdfs = Literal["link", "attach", "none"]
 class Terms:
     """The business, the rules and the limits of a pass. Seconds: `lease_seconds`, `longest_look_seconds`.
 
-    `has_card`: the payers' pages take cards.
+    `has_card`: the payers' pages take cards. `is_idempotent`: the provider drops a second message with one key.
     """
 
     business: Business
@@ -33,6 +33,7 @@ class Terms:
     longest_look_seconds: float = LONGEST_LOOK_SECONDS
     has_card: bool = True
     invoice_pdfs: InvoicePdfs = "link"
+    is_idempotent: bool = False
     write: Callable[[LetterInput], WrittenLetter] = write_letter
 
 
@@ -54,5 +55,6 @@ def terms_of(settings: Settings) -> Terms:
         calendar=WorkCalendar(opens, closes),
         lease_seconds=settings.sending_lease_seconds,
         invoice_pdfs=settings.invoice_pdfs,
+        is_idempotent=settings.mail_transport == "smtp" and settings.smtp_idempotency_header is not None,
         has_card=settings.secret("stripe_secret_key") is not None,
     )

@@ -118,6 +118,19 @@ def retry_failed(session: Session, letter_id: uuid.UUID, *, now: datetime, actor
     )
 
 
+def settle_doubt(session: Session, letter_id: uuid.UUID, *, actor: str) -> None:
+    """The letter is on its way once more: the notice of its doubt ends, its reminders wait for the answer."""
+    ledger.resolve_notice(session, f"letter.unknown:{letter_id}", actor=actor)
+    audit.record(
+        session,
+        actor=actor,
+        action="letter.repeat",
+        subject=f"letters:{letter_id}",
+        before={"state": "unknown"},
+        after={"state": "sending"},
+    )
+
+
 def letter_id_of(value: str) -> uuid.UUID:
     """A letter's id as a person gives it: the id itself or the Message-ID; raises UsageError."""
     name = value.strip().strip("<>").removeprefix("np.").partition("@")[0].partition(".")[0]

@@ -18,7 +18,10 @@ MAX_MESSAGE = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """What the relay offers and asks for. `idle_seconds`: it hangs up on a silent client."""
+    """What the relay offers and asks for. `idle_seconds`: it hangs up on a silent client.
+
+    `idempotency_header`: a second message with the same value is answered like the first, and not kept.
+    """
 
     hostname: str = "sink.example"
     tls: ssl.SSLContext | None = None
@@ -26,6 +29,7 @@ class Manners:
     implicit_tls: bool = False
     credentials: tuple[str, str] | None = None
     idle_seconds: float = 30
+    idempotency_header: str | None = None
 
 
 @dataclass(slots=True)

@@ -42,6 +42,8 @@ class SmtpSink:
         self._sessions: list[Session] = []
         self._verbs: list[str] = []
         self.conversations = 0
+        self.dropped = 0
+        self._keys: set[bytes] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._listen, daemon=True, name="smtp-sink")
@@ -100,7 +102,21 @@ class SmtpSink:
             self._sessions = [*self.sessions(), session]
             session.start()
 
+    def _is_known(self, letter: Arrival) -> bool:
+        name = self._manners.idempotency_header
+        if name is None:
+            return False
+        head = letter.content.partition(b"\r\n\r\n")[0].split(b"\r\n")
+        keys = {line for line in head if line.lower().startswith(name.lower().encode() + b":")}
+        with self._lock:
+            is_known = bool(keys & self._keys)
+            self._keys |= keys
+        return is_known
+
     def _keep(self, letter: Arrival) -> None:
+        if self._is_known(letter):
+            self.dropped += 1
+            return
         found = MESSAGE_ID.search(letter.content)
         entry = {
             "message_id": found[1].decode("ascii", "replace") if found else None,
