@@ -220,7 +220,6 @@ def test_confirming_twice_books_once_and_names_the_payment(
 def test_twenty_people_at_once_book_a_line_once(db: Database, line: int, invoices: tuple[int, int]) -> None:
     bolt = make_invoice(db, make_client(db, "bolt"), "B-1")
     targets = [*invoices, bolt]
-    acts = [lambda n=n: confirm(db, line, (targets[n % 3], 10_000), actor=f"p{n}", again=True) for n in range(20)]
     with crowded(db) as many:
         acts = [
             lambda n=n: confirm(many, line, (targets[n % 3], 10_000), actor=f"p{n}", again=True) for n in range(20)
@@ -485,18 +484,26 @@ def test_parts_are_read_as_number_and_amount_or_take_what_is_left(
             parse_parts(session, line, ["Z-9=1"])
 
 
+def statements_run(db: Database) -> list[str]:
+    """What is asked of the database while the waiting lines are listed."""
+    seen: list[str] = []
+
+    def listen(*given: Any) -> None:
+        seen.append(given[2])
+
+    event.listen(db.engine, "before_cursor_execute", listen)
+    listed(db)
+    event.remove(db.engine, "before_cursor_execute", listen)
+    return seen
+
+
 def test_the_number_of_queries_does_not_grow_with_the_lines(db: Database, ada: int) -> None:
     counts = []
     for size in (10, 400):
         for n in range(size // 10):
             make_invoice(db, ada, f"S{size}-{n}", amount=1_000 + n)
         take(db, csv(*[row(f"S{size}-{n} {n}", amount="10.00") for n in range(size)]))
-        seen: list[str] = []
-        listen = lambda *given: seen.append(given[2])  # noqa: E731
-        event.listen(db.engine, "before_cursor_execute", listen)
-        assert len(listed(db)) >= size
-        event.remove(db.engine, "before_cursor_execute", listen)
-        counts.append(len(seen))
+        counts.append(len(statements_run(db)))
     assert counts[0] == counts[1] <= 5
 
 
@@ -540,11 +547,3 @@ def test_fifty_thousand_lines_stay_below_200_megabytes(
     assert kept == 50_000
     assert 0 < sure < 5_000
     assert kilobytes < 200 * 1024
-
-
-def test_invoice_model_is_untouched_by_listing(db: Database, line: int, invoices: tuple[int, int]) -> None:
-    with db.transaction() as session:
-        before = session.get_one(Invoice, invoices[0]).version
-    listed(db)
-    with db.transaction() as session:
-        assert session.get_one(Invoice, invoices[0]).version == before

@@ -34,7 +34,7 @@ SPACED = 6
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A run of letters or of digits, without leading zeros as `plain`, and what stood between it and the one before."""
+    """A run of letters or of digits; `plain` has no leading zeros, `gap` is what stood before it."""
 
     text: str
     plain: str
