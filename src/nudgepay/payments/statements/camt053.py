@@ -5,10 +5,9 @@ entry of several transactions becomes one line each when their amounts add up to
 """
 
 from typing import Any
-from xml.etree.ElementTree import ParseError  # the error's name only; defusedxml reads
 
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import DefusedXMLParser
+from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
 from nudgepay.invoices.importing.faults import RowFault, Unreadable
 from nudgepay.invoices.importing.reading import MAX_BYTES, MAX_ROWS
