@@ -194,6 +194,7 @@ def test_every_command_of_the_contract_answers_for_help() -> None:
         "schedules",
         "amnesty",
         "reviews",
+        "statements",
     ]:
         assert re.search(rf"\b{name}\b", done.stdout), name
 

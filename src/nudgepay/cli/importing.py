@@ -12,11 +12,31 @@ from nudgepay.cli.tables import print_table
 if TYPE_CHECKING:
     from nudgepay.config import Settings
     from nudgepay.db import Database
+    from nudgepay.invoices.importing.faults import RowFault
     from nudgepay.payments.importing import ImportReport
 
 amnesty = typer.Typer(no_args_is_help=True, help="Imported overdue invoices that wait for a person's word.")
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 MAX_SHOWN = 50
+
+
+def column_mapping(items: list[str] | None) -> dict[str, str]:
+    """`--map`, given as often as needed, as column to field; raises UsageError."""
+    from nudgepay.errors import UsageError
+
+    pairs = {}
+    for item in items or []:
+        column, sign, field = item.rpartition("=")
+        if not sign:
+            raise UsageError(f"--map {item}: write COLUMN=FIELD")
+        pairs[column] = field
+    return pairs
+
+
+def show_faults(faults: "list[RowFault]") -> None:
+    """The first faults of a file, by line and column."""
+    shown = [(fault.line, fault.column, fault.message) for fault in faults[:MAX_SHOWN]]
+    print_table(f"{len(faults)} faults; nothing was written", ["line>", "column", "what"], shown, empty="")
 
 
 def import_file(
@@ -33,7 +53,7 @@ def import_file(
     from nudgepay.invoices.importing.fields import Defaults
     from nudgepay.payments.importing import run_import
 
-    pairs = _pairs(mapping)
+    pairs = column_mapping(mapping)
     with open_runtime() as runtime, Console(stderr=True).status("Reading ...") as status:
         settings = runtime.settings
         report = run_import(
@@ -51,8 +71,7 @@ def import_file(
     if as_json:
         print_json(report.document())
     elif report.errors:
-        shown = [(fault.line, fault.column, fault.message) for fault in report.errors[:MAX_SHOWN]]
-        print_table(f"{len(report.errors)} faults; nothing was written", ["line>", "column", "what"], shown, empty="")
+        show_faults(report.errors)
     else:
         verb = "would be" if dry_run else "were"
         print(
@@ -72,7 +91,7 @@ def load_into(
     from nudgepay.invoices.importing.fields import Defaults
     from nudgepay.payments.importing import run_import
 
-    pairs = _pairs(mapping)
+    pairs = column_mapping(mapping)
     defaults = Defaults(settings.business_locale, settings.business_timezone, settings.business_country)
 
     def load(db: "Database") -> "ImportReport":
@@ -87,18 +106,6 @@ def load_into(
         )
 
     return load
-
-
-def _pairs(mapping: list[str] | None) -> dict[str, str]:
-    from nudgepay.errors import UsageError
-
-    pairs = {}
-    for item in mapping or []:
-        column, sign, field = item.partition("=")
-        if not sign:
-            raise UsageError(f"--map {item}: write COLUMN=FIELD")
-        pairs[column] = field
-    return pairs
 
 
 @amnesty.command("list")

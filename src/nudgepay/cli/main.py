@@ -21,6 +21,7 @@ from nudgepay.cli import (
     schedules,
     schema,
     sending,
+    statements,
     suppressions,
 )
 from nudgepay.cli.demo.command import demo
@@ -56,6 +57,7 @@ app.add_typer(invoices.app, name="invoices")
 app.add_typer(payments.app, name="payments")
 app.add_typer(payments.reviews, name="reviews")
 app.add_typer(payments.stripe, name="stripe")
+app.add_typer(statements.app, name="statements")
 app.add_typer(importing.amnesty, name="amnesty")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(nudge.app, name="nudge")

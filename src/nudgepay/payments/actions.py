@@ -16,6 +16,7 @@ from nudgepay.money import MAX_MINOR_UNITS, ensure_currency
 from nudgepay.payments.books import reallocate
 from nudgepay.payments.facts import INCOMING
 from nudgepay.payments.models import Allocation, MoneyFact, Review
+from nudgepay.payments.reopening import reopen_line
 from nudgepay.payments.reviews import close_review
 
 BY_HAND = frozenset({"manual", "bank", "import"})
@@ -116,7 +117,10 @@ def _known(session: Session, name: tuple[str, str, str], told: tuple[int, str, i
 
 
 def undo_payment(session: Session, fact_id: int, *, now: datetime, actor: str) -> MoneyFact:
-    """Take back a fact that a person recorded. The row stays, voided; raises NotFound or CannotUndo."""
+    """Take back a fact that a person recorded. The row stays, voided; raises NotFound or CannotUndo.
+
+    If it was a line of a bank statement, that line waits again.
+    """
     fact = session.get(MoneyFact, fact_id)
     if fact is None:
         raise NotFound(f"there is no payment {fact_id}; see: nudgepay payments list")
@@ -125,6 +129,7 @@ def undo_payment(session: Session, fact_id: int, *, now: datetime, actor: str) -
     if fact.provider not in BY_HAND:
         raise CannotUndo(f"payment {fact_id} came from {fact.provider}: refund it there")
     void_fact(session, fact, now=now, actor=actor)
+    reopen_line(session, fact.id, actor=actor)
     return fact
 
 

@@ -1,6 +1,6 @@
-"""Money facts, their allocations, Checkout Sessions, reviews, and the inbox of Stripe's events."""
+"""Money facts, their allocations, Checkout Sessions, reviews, the inbox of Stripe's events, bank statements."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
@@ -132,3 +132,58 @@ class StripeEvent(Base):
     handled_at: Mapped[datetime | None]
     outcome: Mapped[str | None]
     error: Mapped[str | None]
+
+
+class BankStatement(Base):
+    """One account's part of one file. `digest` is the file's SHA-256, and `:n` for its n-th further account."""
+
+    __tablename__ = "bank_statements"
+    __table_args__ = (UniqueConstraint("digest"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    digest: Mapped[str]
+    account: Mapped[str]
+    format: Mapped[str]
+    period_from: Mapped[date | None]
+    period_to: Mapped[date | None]
+    imported_at: Mapped[datetime]
+    imported_by: Mapped[str]
+
+
+class BankLine(Base):
+    """Money that a bank says has come (`credit`), or was taken back (`reversal`); `amount` in minor units.
+
+    It waits until a person confirms or ignores it. `fact_id` is the payment that it became; when that is undone, the
+    line waits again and `undone` counts it, so that it can be confirmed as a payment of another name.
+    """
+
+    __tablename__ = "bank_lines"
+    __table_args__ = (
+        UniqueConstraint("dedup_key"),
+        Index("ix_bank_lines_statement_id", "statement_id"),
+        Index("ix_bank_lines_waiting", "booked_on", "id", postgresql_where=text("state = 'waiting'")),
+        Index("uq_bank_lines_fact_id", "fact_id", unique=True, postgresql_where=text("fact_id IS NOT NULL")),
+        CheckConstraint("amount > 0 OR (kind = 'reversal' AND amount <> 0)", name="amount_has_its_sign"),
+        CheckConstraint("kind IN ('credit', 'reversal')", name="kind"),
+        CheckConstraint("state IN ('waiting', 'confirmed', 'ignored')", name="state"),
+        CheckConstraint("(state = 'confirmed') = (fact_id IS NOT NULL)", name="confirmed_by_a_fact"),
+        CheckConstraint("(state = 'waiting') = (decided_at IS NULL)", name="decided_at_some_time"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    statement_id: Mapped[int] = mapped_column(ForeignKey("bank_statements.id"))
+    dedup_key: Mapped[str]
+    kind: Mapped[str]
+    booked_on: Mapped[date]
+    amount: Mapped[int]
+    currency: Mapped[str]
+    counterparty: Mapped[str]
+    purpose: Mapped[str]
+    reference: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default=text("'waiting'"))
+    reason: Mapped[str | None]
+    fact_id: Mapped[int | None] = mapped_column(ForeignKey("money_facts.id"))
+    undone: Mapped[int] = mapped_column(server_default=text("0"))
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
