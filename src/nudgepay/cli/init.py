@@ -19,6 +19,10 @@ def init(
     admin_email: Annotated[str | None, typer.Option(help="The first operator, who gets the digest too.")] = None,
     database_url: Annotated[str | None, typer.Option(help="postgresql://user@host/name?sslmode=verify-full")] = None,
     smtp_host: Annotated[str | None, typer.Option(help="Your mail relay.")] = None,
+    smtp_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 587,
+    smtp_security: Annotated[
+        str, typer.Option(help="starttls, tls, or none for a relay on this machine.")
+    ] = "starttls",
     smtp_username: Text = None,
     timezone: Annotated[str, typer.Option(help="IANA zone of the business.")] = "Europe/Berlin",
     country: Annotated[str, typer.Option(help="ISO country of the business.")] = "DE",
@@ -42,6 +46,8 @@ def init(
         admin_email=_asked("your own address", admin_email, "--admin-email"),
         database_url=_asked("PostgreSQL URL", database_url, "--database-url", hidden=True),
         smtp_host=_asked("mail relay", smtp_host, "--smtp-host"),
+        smtp_port=smtp_port,
+        smtp_security=smtp_security,
         smtp_username=smtp_username,
         timezone=timezone,
         country=country.upper(),

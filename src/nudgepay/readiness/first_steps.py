@@ -34,6 +34,8 @@ class Answers:
     country: str
     locale: str
     environment: str = "production"
+    smtp_port: int = 587
+    smtp_security: str = "starttls"
     smtp_username: str | None = None
     smtp_password: str | None = None
     iban: str | None = None
@@ -96,7 +98,7 @@ def _ensure_sound(answers: Answers) -> None:
     clean_country(answers.country)
     clean_locale(answers.locale)
     for name in Answers.__slots__:
-        value = getattr(answers, name) or ""
+        value = str(getattr(answers, name) or "")
         if name not in {"database_url", "smtp_password"} and _quoted(value) is None:
             raise UsageError(f"{name}: holds a line break, or quotes of both kinds: no environment file can carry it")
 
@@ -134,6 +136,8 @@ def _environment(answers: Answers, files: Mapping[str, Path]) -> dict[str, str]:
         "ADMIN_EMAIL": answers.admin_email,
         "MAIL_TRANSPORT": "smtp",
         "SMTP_HOST": answers.smtp_host,
+        "SMTP_PORT": str(answers.smtp_port),
+        "SMTP_SECURITY": answers.smtp_security,
         "SMTP_USERNAME": answers.smtp_username or "",
         "COPY_FIRST_LETTERS": "20",
         "NUDGEPAY_HOME": "/var/lib/nudgepay",
