@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from nudgepay.db import Database
 from nudgepay.invoices.importing.conventions import DateError, parse_day
-from nudgepay.invoices.importing.fields import Defaults
+from nudgepay.invoices.importing.rows import Defaults
 from nudgepay.money import AmountError, exponent, parse_major, to_major
 from nudgepay.payments.importing import ImportReport, run_import
 from nudges.builders import at
@@ -263,7 +263,7 @@ def test_fifty_thousand_rows_stay_below_200_megabytes(database_url: str, figures
     script = (
         "import re, sys\n"
         "from nudgepay.db import Database\n"
-        "from nudgepay.invoices.importing.fields import Defaults\n"
+        "from nudgepay.invoices.importing.rows import Defaults\n"
         "from nudgepay.payments.importing import run_import\n"
         "from datetime import UTC, datetime\n"
         f"header = {HEADER!r}\n"

@@ -7,11 +7,14 @@ import typer
 
 from nudgepay import __version__
 from nudgepay.cli import (
+    amnesty,
     clients,
     config,
+    exporting,
     importing,
     invoices,
     letters,
+    mappings,
     nudge,
     payments,
     plan,
@@ -40,6 +43,8 @@ app.command("migrate")(schema.migrate)
 app.add_typer(processes.jobs, name="jobs")
 app.command("plan")(plan.plan)
 app.command("import")(importing.import_file)
+app.command("export")(exporting.export)
+app.add_typer(mappings.app, name="mappings")
 app.add_typer(config.app, name="config")
 app.add_typer(clients.app, name="clients")
 app.add_typer(clients.contacts, name="contacts")
@@ -47,7 +52,7 @@ app.add_typer(invoices.app, name="invoices")
 app.add_typer(payments.app, name="payments")
 app.add_typer(payments.reviews, name="reviews")
 app.add_typer(payments.stripe, name="stripe")
-app.add_typer(importing.amnesty, name="amnesty")
+app.add_typer(amnesty.amnesty, name="amnesty")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(nudge.app, name="nudge")
 app.add_typer(letters.app, name="letters")
