@@ -50,11 +50,11 @@ def _write(
     from nudgepay.invoices.exporting.streaming import stream_rows
     from nudgepay.invoices.exporting.writing import write_csv, write_csv_file, write_json, write_xlsx
 
-    rows = stream_rows(session, table)
-    if xlsx is not None:
-        with whole_file(xlsx, force=force) as stream:
-            return write_xlsx(stream, table.name, table.columns, rows)
-    if csv is not None:
-        with whole_file(csv, force=force) as stream:
-            return write_csv_file(stream, table.columns, rows)
-    return (write_json if as_json else write_csv)(sys.stdout, table.columns, rows)
+    with stream_rows(session, table) as rows:
+        if xlsx is not None:
+            with whole_file(xlsx, force=force) as stream:
+                return write_xlsx(stream, table.name, table.columns, rows)
+        if csv is not None:
+            with whole_file(csv, force=force) as stream:
+                return write_csv_file(stream, table.columns, rows)
+        return (write_json if as_json else write_csv)(sys.stdout, table.columns, rows)

@@ -59,7 +59,10 @@ def recognise(records: Iterable[Record], *, wishes: Wishes, saved: Sequence[Layo
     if chosen is None and not wishes.mapping:
         chosen = fitting[0] if len(fitting) == 1 else _by_columns(first)
         if len(fitting) > 1:
-            remark = f"{len(fitting)} saved mappings fit; choose one with --mapping NAME"
+            several = ", ".join(layout.name for layout in fitting)
+            remark = f"The saved mappings {several} fit this file; choose one with --mapping NAME."
+            if chosen is None:
+                raise UsageError(remark)
     layout = chosen or mapped(PLAIN, wishes.mapping)
     at = _header_of(first, layout) or 0
     names = header_names(first[at])

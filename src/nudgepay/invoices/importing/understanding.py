@@ -65,6 +65,8 @@ def understand(
 def _recognised(opened: Opened, found: Understood, *, wishes: Wishes, saved: Sequence[Layout]) -> Recognised:
     found.encoding, found.sheet, found.digest = opened.encoding, opened.sheet, opened.digest
     known = recognise(opened.records, wishes=wishes, saved=saved)
+    if opened.sheet:  # only a CSV export needs apostrophes: a workbook knows what is text
+        known = replace(known, layout=replace(known.layout, is_quoted=False))
     found.recognised, found.title, found.remark = known.layout.name, known.layout.title, known.remark
     return known
 

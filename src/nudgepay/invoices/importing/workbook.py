@@ -2,9 +2,11 @@
 
 import itertools
 import re
+import struct
 import warnings
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO
@@ -23,7 +25,21 @@ _BATCH = 500
 _LOOK = 50
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
 _PADDED = re.compile(r"0{2,}")
-_DAMAGE = (zipfile.BadZipFile, ParseError, ValueError, KeyError, TypeError, IndexError, AttributeError, OSError)
+_DAMAGE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    ParseError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 """What openpyxl raises for a workbook that is not as it should be."""
 
 
@@ -43,15 +59,15 @@ class Workbook:
 
     def records(self) -> Iterator[Record]:
         """The rows that are not blank, with the sheet's own numbers."""
-        pairs = [_rows(book[self.sheet]) for book in self._books]
-        rows = zip(pairs[0], pairs[-1], strict=False)
+        read = [_rows(book[self.sheet]) for book in self._books]
+        rows = zip(*read, strict=False) if len(read) > 1 else ((row, row) for row in read[0])
         for line, (values, formulas) in enumerate(_without_warnings(rows), start=1):
             if line > MAX_SHEET_ROWS:
                 raise Unreadable(RowFault(line, "", "too_many_rows", "lies below the last row that a sheet can have"))
-            cells = _trimmed([_cell(one, other) for one, other in zip(values, formulas, strict=False)])
-            if len(cells) > MAX_COLUMNS:
+            width = _width(formulas)
+            if width > MAX_COLUMNS:
                 raise Unreadable(RowFault(line, "", "too_many_columns", f"more than {MAX_COLUMNS} columns"))
-            record = Record(line, cells)
+            record = Record(line, [_cell(values[at], formulas[at]) for at in range(width)])
             if not record.is_blank:
                 yield record
 
@@ -67,21 +83,31 @@ def _opened(stream: BinaryIO, *, data_only: bool) -> Any:
         try:
             return load_workbook(stream, read_only=True, data_only=data_only, keep_links=False)
         except _DAMAGE as error:
-            raise refusal("not_xlsx", "is a damaged workbook; save it again as .xlsx or CSV") from error
+            raise _damaged() from error
 
 
 def _has_formulas(stream: BinaryIO) -> bool:
     """A look for formula elements in pieces; only such workbooks are read twice side by side."""
-    with zipfile.ZipFile(stream) as archive:
-        for name in archive.namelist():
-            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                with archive.open(name) as part:
-                    tail = b""
-                    while piece := part.read(CHUNK):
-                        if _FORMULA.search(tail + piece):
-                            return True
-                        tail = piece[-16:]
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            names = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
+            return any(_holds_formula(archive, name) for name in names)
+    except _DAMAGE as error:
+        raise _damaged() from error
+
+
+def _holds_formula(archive: zipfile.ZipFile, name: str) -> bool:
+    with archive.open(name) as part:
+        tail = b""
+        while piece := part.read(CHUNK):
+            if _FORMULA.search(tail + piece):
+                return True
+            tail = piece[-16:]
     return False
+
+
+def _damaged() -> Unreadable:
+    return refusal("not_xlsx", "is a damaged workbook; save it again as .xlsx or CSV")
 
 
 def _chosen(book: Any, sheet: str | None) -> str:
@@ -103,7 +129,7 @@ def _holds_table(sheet: Any) -> bool:
 
 def _rows(sheet: Any) -> Iterator[Any]:
     sheet.reset_dimensions()  # what the sheet says of its own size may be a lie
-    return iter(sheet.iter_rows(max_col=4 * MAX_COLUMNS))
+    return iter(sheet.iter_rows())
 
 
 def _without_warnings(rows: Iterator[Any]) -> Iterator[Any]:
@@ -113,7 +139,7 @@ def _without_warnings(rows: Iterator[Any]) -> Iterator[Any]:
             try:
                 batch = list(itertools.islice(rows, _BATCH))
             except _DAMAGE as error:
-                raise refusal("not_xlsx", "is a damaged workbook; save it again as .xlsx or CSV") from error
+                raise _damaged() from error
         if not batch:
             return
         yield from batch
@@ -142,7 +168,6 @@ def _number(value: int | float, found: Any) -> Decimal | str:
     return exact(value)
 
 
-def _trimmed(cells: list[Cell]) -> list[Cell]:
-    while cells and cells[-1] == "":
-        cells.pop()
-    return cells
+def _width(row: Sequence[Any]) -> int:
+    """Up to the last cell that holds anything; spreadsheets also store empty ones, for their colour."""
+    return next((at for at in range(len(row), 0, -1) if row[at - 1].value is not None), 0)
