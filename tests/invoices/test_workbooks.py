@@ -63,7 +63,7 @@ def test_a_number_becomes_exact_minor_units(db: Database, amount: float, minor: 
     assert invoices(db)["A-1"]["amount_due"] == minor
 
 
-@pytest.mark.parametrize("amount", [12.345, 0.001, 1e-7, 1e300, -5, 0, True, "1.234,56", 99.9951])
+@pytest.mark.parametrize("amount", [12.345, 0.001, 1e-7, 1e300, -5, 0, True, "1.234,56", 99.9951, 1234567890123.4567])
 def test_a_number_finer_than_the_currency_or_impossible_is_refused(db: Database, amount: Any) -> None:
     report = take(db, workbook(COLUMNS, row(amount=amount)))
     assert [(fault.line, fault.column) for fault in report.errors] == [(2, "amount")]
@@ -81,6 +81,20 @@ def test_no_float_becomes_another_amount(value: float) -> None:
     except AmountError:
         return
     assert abs(to_major(minor, "EUR") - Decimal(repr(value))) < Decimal("0.000001")
+
+
+@pytest.mark.parametrize(
+    ("stored", "minor"),
+    [(b"0.30000000000000004", 30), (b"1.1500000000000001", 115), (b"2.675", None), (b"1E+2", 10_000)],
+)
+def test_the_noise_of_a_sum_that_a_program_stored_is_no_amount(
+    db: Database, stored: bytes, minor: int | None
+) -> None:
+    raw = workbook(COLUMNS, row(amount=777))
+    raw = reworked(raw, "xl/worksheets/sheet1.xml", lambda xml: xml.replace(b"<v>777</v>", b"<v>" + stored + b"</v>"))
+    report = take(db, raw)
+    assert [fault.column for fault in report.errors] == ([] if minor else ["amount"])
+    assert [found["amount_due"] for found in invoices(db).values()] == ([minor] if minor else [])
 
 
 def test_numbers_are_exact_whatever_locale_the_texts_follow(db: Database) -> None:
