@@ -1,6 +1,7 @@
 """Money is an integer of minor units and an ISO 4217 code. Exponents and formats come from CLDR by Babel."""
 
 import re
+import unicodedata
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
@@ -85,6 +86,16 @@ def parse_major(text: str, currency: str, locale: str | None = None) -> int:
     except (NumberFormatError, InvalidOperation) as error:
         raise AmountError(f"{text!r} is not an amount in the conventions of {locale}") from error
     return to_minor(value, currency)
+
+
+def without_symbol(text: str) -> str:
+    """The amount without one currency symbol before or behind it: 1,234.56 for $1,234.56."""
+    cleaned = text.strip()
+    if cleaned and unicodedata.category(cleaned[0]) == "Sc":
+        return cleaned[1:].lstrip()
+    if cleaned and unicodedata.category(cleaned[-1]) == "Sc":
+        return cleaned[:-1].rstrip()
+    return cleaned
 
 
 def _refuse_foreign_signs(text: str, locale: str) -> None:

@@ -183,6 +183,8 @@ def test_every_command_of_the_contract_answers_for_help() -> None:
         "invoices",
         "payments",
         "import",
+        "export",
+        "mappings",
         "plan",
         "nudge",
         "letters",

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from babel.numbers import format_decimal
@@ -14,7 +15,9 @@ from sqlalchemy import text
 
 from nudgepay.db import Database
 from nudgepay.invoices.importing.conventions import DateError, parse_day
-from nudgepay.invoices.importing.fields import Defaults
+from nudgepay.invoices.importing.faults import Unreadable
+from nudgepay.invoices.importing.opening import open_records
+from nudgepay.invoices.importing.rows import Defaults
 from nudgepay.money import AmountError, exponent, parse_major, to_major
 from nudgepay.payments.importing import ImportReport, run_import
 from nudges.builders import at
@@ -259,11 +262,30 @@ def test_plain_amounts_are_exact_or_refused(value: Decimal) -> None:
     assert to_major(minor, "EUR") == value
 
 
+def test_a_file_of_500_megabytes_is_refused_unread(db: Database, tmp_path: Path) -> None:
+    huge = tmp_path / "huge.csv"
+    with huge.open("wb") as stream:
+        stream.truncate(500 * 2**20)
+    report = run_import(db, huge, defaults=DEFAULTS, now=NOW, actor="test")
+    assert [fault.code for fault in report.errors] == ["too_large"]
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_make_the_reader_fall_over(raw: bytes) -> None:
+    try:
+        with open_records(raw) as opened:
+            for record in opened.records:
+                assert not record.is_blank
+    except Unreadable as error:
+        assert error.fault.line >= 1
+        assert error.fault.message
+
+
 def test_fifty_thousand_rows_stay_below_200_megabytes(database_url: str, figures: Callable[..., None]) -> None:
     script = (
         "import re, sys\n"
         "from nudgepay.db import Database\n"
-        "from nudgepay.invoices.importing.fields import Defaults\n"
+        "from nudgepay.invoices.importing.rows import Defaults\n"
         "from nudgepay.payments.importing import run_import\n"
         "from datetime import UTC, datetime\n"
         f"header = {HEADER!r}\n"

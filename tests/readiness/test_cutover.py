@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from nudgepay.config import Settings
 from nudgepay.db import Database
-from nudgepay.invoices.importing.fields import Defaults
+from nudgepay.invoices.importing.rows import Defaults
 from nudgepay.nudges.switch import resume_sending
 from nudgepay.payments.importing import ImportReport, run_import
 from nudgepay.readiness.cutover import Rehearsal, Stage, rehearse_cutover

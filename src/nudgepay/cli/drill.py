@@ -26,19 +26,32 @@ def cutover(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The file of the first import.")],
     mapping: Annotated[list[str] | None, typer.Option("--map", help="COLUMN=FIELD, as often as needed.")] = None,
     locale: Annotated[str | None, typer.Option(help="Whose decimal and date conventions the file follows.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Of rows that name none.")] = None,
+    due_days: Annotated[int | None, typer.Option(min=0, max=365, help="Days from issue to due.")] = None,
+    preset: Annotated[str | None, typer.Option("--as", help="A known export, or plain for none.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Leave the letters here, to be read.")] = None,
     as_json: Json = False,
 ) -> None:
     """The first import, rehearsed: amnesty, shadow plan, first letters, release, way back. Nothing is sent."""
     from nudgepay import ledger
     from nudgepay.cli.importing import load_into
+    from nudgepay.cli.mappings import pairs
     from nudgepay.readiness.cutover import Rehearsal, rehearse_cutover
 
     now = instant(None)
     stages = []
     with open_runtime() as runtime, scratch_database() as (scratch, directory):
         outbox = keep or directory / "outbox"
-        drill = Rehearsal(scratch, runtime.settings, outbox, load_into(file, runtime.settings, mapping, locale), now)
+        load = load_into(
+            file,
+            runtime.settings,
+            columns=pairs(mapping or []),
+            locale=locale,
+            currency=currency,
+            due_days=due_days,
+            preset=preset,
+        )
+        drill = Rehearsal(scratch, runtime.settings, outbox, load, now)
         with ledger.execution(runtime.db, kind="drill", name="cutover", actor=actor()) as details:
             for stage in rehearse_cutover(drill):
                 stages.append(stage)

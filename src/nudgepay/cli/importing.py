@@ -1,4 +1,4 @@
-"""`nudgepay import` and `nudgepay amnesty`."""
+"""`nudgepay import`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,30 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nudgepay.cli.context import actor, instant, open_runtime, print_json
+from nudgepay.cli.mappings import pairs
 from nudgepay.cli.tables import print_table
 
 if TYPE_CHECKING:
     from nudgepay.config import Settings
     from nudgepay.db import Database
     from nudgepay.invoices.importing.faults import RowFault
+    from nudgepay.invoices.importing.rows import Defaults
     from nudgepay.payments.importing import ImportReport
 
-amnesty = typer.Typer(no_args_is_help=True, help="Imported overdue invoices that wait for a person's word.")
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 MAX_SHOWN = 50
-
-
-def column_mapping(items: list[str] | None) -> dict[str, str]:
-    """`--map`, given as often as needed, as column to field; raises UsageError."""
-    from nudgepay.errors import UsageError
-
-    pairs = {}
-    for item in items or []:
-        column, sign, field = item.rpartition("=")
-        if not sign:
-            raise UsageError(f"--map {item}: write COLUMN=FIELD")
-        pairs[column] = field
-    return pairs
 
 
 def show_faults(faults: "list[RowFault]") -> None:
@@ -40,122 +28,144 @@ def show_faults(faults: "list[RowFault]") -> None:
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV file.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV file or an .xlsx workbook.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check everything; write nothing.")] = False,
     mapping: Annotated[list[str] | None, typer.Option("--map", help="COLUMN=FIELD, as often as needed.")] = None,
+    saved: Annotated[str | None, typer.Option("--mapping", help="A saved mapping.")] = None,
+    save_as: Annotated[str | None, typer.Option("--save-as", help="Keep --map under this name.")] = None,
+    preset: Annotated[str | None, typer.Option("--as", help="A known export, or plain for none.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook.")] = None,
     locale: Annotated[str | None, typer.Option(help="Whose decimal and date conventions the file follows.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Of rows that name none.")] = None,
+    due_days: Annotated[
+        int | None, typer.Option(min=0, max=365, help="Days from issue to due, where the file does not say.")
+    ] = None,
     release: Annotated[bool, typer.Option("--release", help="Chase overdue invoices at once.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Clients and invoices from a file: all of it or nothing; the same file again changes nothing."""
+    """Clients and invoices from a file: all of it or nothing; the same file again changes nothing.
+
+    Exports of Stripe, Xero, FreshBooks and QuickBooks Online are recognised by their columns.
+    """
     from rich.console import Console
 
-    from nudgepay.invoices.importing.fields import Defaults
+    from nudgepay.errors import UsageError
+    from nudgepay.invoices.importing.saved import save_mapping
     from nudgepay.payments.importing import run_import
 
-    pairs = column_mapping(mapping)
+    columns = pairs(mapping or [])
+    if save_as is not None and not columns:
+        raise UsageError("--save-as keeps what --map says; give at least one --map COLUMN=FIELD")
     with open_runtime() as runtime, Console(stderr=True).status("Reading ...") as status:
         settings = runtime.settings
         report = run_import(
             runtime.db,
-            file.read_bytes(),
-            defaults=Defaults(settings.business_locale, settings.business_timezone, settings.business_country),
+            file,
+            defaults=import_defaults(settings, currency=currency, due_days=due_days),
             now=instant(None),
             actor=actor(),
             locale=locale,
-            mapping=pairs,
+            mapping=columns,
+            saved=saved,
+            preset=preset,
+            sheet=sheet,
             release=release,
             dry_run=dry_run,
             progress=lambda rows: status.update(f"{rows} rows ..."),
         )
-    if as_json:
-        print_json(report.document())
-    elif report.errors:
-        show_faults(report.errors)
-    else:
-        verb = "would be" if dry_run else "were"
-        print(
-            f"{report.rows} rows: {report.created} invoices {verb} created, {report.updated} updated,"
-            f" {report.unchanged} are unchanged."
-        )
-        if report.waiting:
-            print(f"{report.waiting} are overdue already and wait for you: nudgepay amnesty list")
+        if save_as is not None and not dry_run and not report.errors:
+            with runtime.db.transaction() as session:
+                save_mapping(session, name=save_as, columns=columns, locale=locale, currency=currency, actor=actor())
+    _tell(report, dry_run=dry_run, as_json=as_json, locale=settings.business_locale)
+    if columns and save_as is None and not report.errors and not as_json:
+        print("To read the next file like this one by itself, say --save-as NAME.")
     if report.errors:
         raise typer.Exit(1)
 
 
 def load_into(
-    file: Path, settings: "Settings", mapping: list[str] | None, locale: str | None
-) -> Callable[["Database"], "ImportReport"]:
+    file: Path,
+    settings: "Settings",
+    *,
+    columns: dict[str, str],
+    locale: str | None,
+    currency: str | None,
+    due_days: int | None,
+    preset: str | None,
+) -> "Callable[[Database], ImportReport]":
     """The import of one file, ready for any database."""
-    from nudgepay.invoices.importing.fields import Defaults
     from nudgepay.payments.importing import run_import
-
-    pairs = column_mapping(mapping)
-    defaults = Defaults(settings.business_locale, settings.business_timezone, settings.business_country)
 
     def load(db: "Database") -> "ImportReport":
         return run_import(
             db,
-            file.read_bytes(),
-            defaults=defaults,
+            file,
+            defaults=import_defaults(settings, currency=currency, due_days=due_days),
             now=instant(None),
             actor=actor(),
             locale=locale,
-            mapping=pairs,
+            mapping=columns,
+            preset=preset,
         )
 
     return load
 
 
-@amnesty.command("list")
-def waiting(as_json: Json = False) -> None:
-    """Invoices that wait, oldest first."""
-    from sqlalchemy import text
+def import_defaults(settings: "Settings", *, currency: str | None, due_days: int | None) -> "Defaults":
+    """What a client or invoice has when a file does not say."""
+    from nudgepay.invoices.importing.rows import Defaults
+    from nudgepay.money import ensure_currency
 
+    return Defaults(
+        settings.business_locale,
+        settings.business_timezone,
+        settings.business_country,
+        currency=ensure_currency(currency) if currency else None,
+        due_days=due_days,
+    )
+
+
+def _tell(report: "ImportReport", *, dry_run: bool, as_json: bool, locale: str) -> None:
+    if as_json:
+        document = report.document()
+        print_json({**document, "preview": _preview(report, locale)} if dry_run else document)
+    elif report.errors:
+        show_faults(report.errors)
+    else:
+        _tell_counts(report, dry_run=dry_run, locale=locale)
+
+
+def _tell_counts(report: "ImportReport", *, dry_run: bool, locale: str) -> None:
+    if dry_run:
+        rows = [tuple(row.values()) for row in _preview(report, locale)]
+        columns = ["line>", "client", "number", "due", "amount>", "paid>"]
+        print_table("The first invoices, as understood", columns, rows, empty="No invoice in this file.")
+    verb = "would be" if dry_run else "were"
+    place = f", sheet {report.sheet}" if report.sheet else ""
+    print(f"Read as {report.title}{place}.")
+    if report.remark:
+        print(report.remark)
+    print(
+        f"{report.rows} rows: {report.created} invoices {verb} created, {report.updated} updated,"
+        f" {report.unchanged} are unchanged."
+    )
+    for reason, count in sorted(report.passed_over.items()):
+        print(f"{count} passed over: {reason.replace('_', ' ')}")
+    if report.waiting:
+        print(f"{report.waiting} are overdue already and wait for you: nudgepay amnesty list")
+
+
+def _preview(report: "ImportReport", locale: str) -> list[dict[str, object]]:
     from nudgepay.money import format_money
 
-    query = text(
-        "SELECT i.number, c.name AS client, i.amount_remaining, i.currency, i.due_on FROM invoices i"
-        " JOIN clients c ON c.id = i.client_id WHERE i.amnesty_at IS NOT NULL AND i.status = 'open'"
-        " ORDER BY i.due_on, i.id"
-    )
-    with open_runtime() as runtime, runtime.db.transaction() as session:
-        rows = [dict(row) for row in session.execute(query).mappings()]
-    if as_json:
-        print_json(rows)
-        return
-    cells = [
-        (row["number"], row["client"], format_money(row["amount_remaining"], row["currency"], "en"), row["due_on"])
-        for row in rows
+    return [
+        {
+            "line": row.line,
+            "client": row.client_name,
+            "number": row.invoice_number,
+            "due": row.due_on,
+            "amount": format_money(row.amount, row.currency, locale),
+            "paid": format_money(row.amount_paid, row.currency, locale),
+        }
+        for row in report.preview
     ]
-    print_table("Waiting for release", ["number", "client", "open>", "due"], cells, empty="Nothing waits.")
-
-
-@amnesty.command()
-def release(
-    numbers: Annotated[list[str] | None, typer.Argument(help="Invoice numbers.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every waiting invoice.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
-    """Let waiting invoices be chased, after a look at what would go out."""
-    from sqlalchemy import select
-
-    from nudgepay.errors import UsageError
-    from nudgepay.invoices.actions import release_amnesty
-    from nudgepay.invoices.models import Invoice
-    from nudgepay.invoices.queries import invoice_by_number
-
-    if not numbers and not everything:
-        raise UsageError("name invoices, or say --all")
-    with open_runtime() as runtime:
-        with runtime.db.transaction() as session:
-            if everything:
-                ids = list(session.scalars(select(Invoice.id).where(Invoice.amnesty_at.is_not(None))))
-            else:
-                ids = [invoice_by_number(session, number).id for number in numbers or []]
-        if not yes:
-            typer.confirm(f"{len(ids)} invoices will be chased from their next sending hours on. Go on?", abort=True)
-        with runtime.db.transaction() as session:
-            released = release_amnesty(session, ids, now=instant(None), actor=actor())
-    print(f"{released} invoices are released. See: nudgepay plan")

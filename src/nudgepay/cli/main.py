@@ -7,13 +7,16 @@ import typer
 
 from nudgepay import __version__
 from nudgepay.cli import (
+    amnesty,
     clients,
     config,
     drill,
+    exporting,
     importing,
     invoices,
     letters,
     mailings,
+    mappings,
     nudge,
     payments,
     plan,
@@ -49,6 +52,8 @@ app.command("migrate")(schema.migrate)
 app.add_typer(processes.jobs, name="jobs")
 app.command("plan")(plan.plan)
 app.command("import")(importing.import_file)
+app.command("export")(exporting.export)
+app.add_typer(mappings.app, name="mappings")
 app.add_typer(config.app, name="config")
 app.add_typer(drill.app, name="drill")
 app.add_typer(clients.app, name="clients")
@@ -58,7 +63,7 @@ app.add_typer(payments.app, name="payments")
 app.add_typer(payments.reviews, name="reviews")
 app.add_typer(payments.stripe, name="stripe")
 app.add_typer(statements.app, name="statements")
-app.add_typer(importing.amnesty, name="amnesty")
+app.add_typer(amnesty.amnesty, name="amnesty")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(nudge.app, name="nudge")
 app.add_typer(letters.app, name="letters")

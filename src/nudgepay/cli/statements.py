@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nudgepay.cli.context import actor, instant, open_runtime, print_json, say
-from nudgepay.cli.importing import column_mapping, show_faults
+from nudgepay.cli.importing import show_faults
+from nudgepay.cli.mappings import pairs
 from nudgepay.cli.tables import print_table
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def import_file(
             file.read_bytes(),
             now=instant(None),
             actor=actor(),
-            mapping=column_mapping(mapping),
+            mapping=pairs(mapping or []),
             locale=locale,
             currency=currency,
             account=account,

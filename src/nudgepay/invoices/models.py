@@ -129,3 +129,19 @@ class InvoiceDocument(Base):
     sha256: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_by: Mapped[str]
+
+
+class ImportMapping(Base):
+    """How files of one kind are read: `columns` is the file's column names to fields."""
+
+    __tablename__ = "import_mappings"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    name: Mapped[str]
+    columns: Mapped[dict[str, Any]]
+    locale: Mapped[str | None]
+    currency: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+    created_by: Mapped[str]

@@ -1,10 +1,10 @@
 """A file becomes clients, invoices and what was paid already: all of it or nothing; the same file again, nothing."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -12,19 +12,26 @@ from sqlalchemy.orm import Session
 
 from nudgepay import audit
 from nudgepay.db import Database
-from nudgepay.invoices.importing.faults import RowFault, Unreadable
-from nudgepay.invoices.importing.fields import Defaults, InvoiceRow, RowReader, column_names
-from nudgepay.invoices.importing.reading import RawRow, decode, read_rows
+from nudgepay.invoices.importing.faults import RowFault
+from nudgepay.invoices.importing.recognising import Wishes
+from nudgepay.invoices.importing.rows import Defaults, InvoiceRow
+from nudgepay.invoices.importing.saved import saved_layouts
+from nudgepay.invoices.importing.understanding import Understood, understand
 from nudgepay.invoices.models import Client, Contact, Invoice, new_token
 from nudgepay.payments.books import reallocate
+from nudgepay.payments.import_settling import settle_passed
 from nudgepay.payments.models import MoneyFact
 
 CHUNK = 1_000
+PREVIEWED = 10
 
 
 @dataclass(slots=True)
 class ImportReport:
-    """What a file came to. `created`, `updated` and `unchanged` count invoices."""
+    """What a file came to. `created`, `updated` and `unchanged` count invoices; `passed_over` counts those by reason.
+
+    `recognised` is the layout that read the file, `preview` the first invoices as they were understood.
+    """
 
     rows: int = 0
     created: int = 0
@@ -32,7 +39,17 @@ class ImportReport:
     unchanged: int = 0
     waiting: int = 0
     encoding: str = ""
+    sheet: str = ""
+    recognised: str = ""
+    title: str = ""
+    remark: str = ""
+    passed_over: dict[str, int] = field(default_factory=dict)
+    preview: list[InvoiceRow] = field(default_factory=list)
     errors: list[RowFault] = field(default_factory=list)
+
+    def pass_over(self, reason: str, count: int = 1) -> None:
+        """Count invoices that were left as they are."""
+        self.passed_over[reason] = self.passed_over.get(reason, 0) + count
 
     def document(self) -> dict[str, Any]:
         """The shape of `import --json`."""
@@ -41,8 +58,12 @@ class ImportReport:
             "created": self.created,
             "updated": self.updated,
             "unchanged": self.unchanged,
+            "passed_over": self.passed_over,
             "waiting_for_release": self.waiting,
+            "recognised": self.recognised,
+            "remark": self.remark,
             "encoding": self.encoding,
+            "sheet": self.sheet,
             "errors": [fault.document() for fault in self.errors],
         }
 
@@ -53,36 +74,46 @@ class _Undo(Exception):
 
 def run_import(
     db: Database,
-    raw: bytes,
+    raw: bytes | Path,
     *,
     defaults: Defaults,
     now: datetime,
     actor: str,
     locale: str | None = None,
     mapping: Mapping[str, str] | None = None,
+    saved: str | None = None,
+    preset: str | None = None,
+    sheet: str | None = None,
     release: bool = False,
     dry_run: bool = False,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> ImportReport:
     """Read the file and, unless any row has a fault, write it in one transaction.
 
-    Invoices that are overdue already wait for a person's release unless `release`. A dry run writes nothing.
-    Raises UsageError for missing columns; faults of rows are in the report.
+    `mapping` is the file's column names to fields, `saved` the name of a saved mapping, `preset` that of a known
+    export; without any of them the columns decide. Invoices that are overdue already wait for a person's release
+    unless `release`. A dry run writes nothing. Raises UsageError for missing columns; faults of rows are reported.
     """
-    report = ImportReport()
-    rows = _read(raw, report, defaults=defaults, locale=locale, mapping=mapping or {}, progress=progress)
+    with db.transaction() as session:
+        layouts = saved_layouts(session)
+    wishes = Wishes(mapping or {}, saved, preset, sheet)
+    found = understand(raw, defaults=defaults, locale=locale, wishes=wishes, saved=layouts, progress=progress)
+    report = _report(found)
     if report.errors:
         return report
     try:
         with db.transaction() as session:
-            _write(session, rows, report, now=now, actor=actor, release=release, progress=progress)
+            settled, over = settle_passed(session, found.passed, now=now, actor=actor)
+            report.updated += settled
+            report.passed_over |= over
+            _write(session, found.invoices, report, now=now, actor=actor, release=release, progress=progress)
             if report.errors or dry_run:
                 raise _Undo
             audit.record(
                 session,
                 actor=actor,
                 action="import.run",
-                subject=f"file:{hashlib.sha256(raw).hexdigest()[:16]}",
+                subject=f"file:{found.digest[:16]}",
                 after={"rows": report.rows, "created": report.created, "updated": report.updated},
             )
     except _Undo:
@@ -92,43 +123,17 @@ def run_import(
     return report
 
 
-def _read(
-    raw: bytes,
-    report: ImportReport,
-    *,
-    defaults: Defaults,
-    locale: str | None,
-    mapping: Mapping[str, str],
-    progress: Callable[[int], None],
-) -> list[InvoiceRow]:
-    rows: list[InvoiceRow] = []
-    reader: RowReader | None = None
-
-    def counted(source: Iterable[RawRow]) -> Iterable[RawRow]:
-        for row in source:
-            report.rows += 1
-            if report.rows % CHUNK == 0:
-                progress(report.rows)
-            yield row
-
-    try:
-        text, report.encoding = decode(raw)
-        source = iter(read_rows(text))
-        first = next(source, None)
-        if first is None:
-            return rows
-        reader = RowReader(column_names(first.cells, mapping), locale=locale, defaults=defaults)
-        rows.extend(reader.read(counted(_chain(first, source))))
-    except Unreadable as error:
-        report.errors.append(error.fault)
-    if reader is not None:
-        report.errors = sorted([*reader.faults, *report.errors], key=lambda fault: fault.line)
-    return rows
-
-
-def _chain(first: RawRow, rest: Iterable[RawRow]) -> Iterable[RawRow]:
-    yield first
-    yield from rest
+def _report(found: Understood) -> ImportReport:
+    return ImportReport(
+        rows=found.rows,
+        encoding=found.encoding,
+        sheet=found.sheet,
+        recognised=found.recognised,
+        title=found.title,
+        remark=found.remark,
+        preview=found.invoices[:PREVIEWED],
+        errors=found.faults,
+    )
 
 
 def _write(
@@ -141,7 +146,9 @@ def _write(
     release: bool,
     progress: Callable[[int], None],
 ) -> None:
-    clients = _ensure_clients(session, rows, actor=actor)
+    clients = _ensure_clients(session, rows, report)
+    if report.errors:
+        return
     known = _known_invoices(session, rows)
     fresh: list[dict[str, Any]] = []
     paid: dict[int, list[tuple[InvoiceRow, int]]] = defaultdict(list)
@@ -169,18 +176,49 @@ def _write(
 def _client_key(row: InvoiceRow) -> tuple[str, ...]:
     if row.client_external_id:
         return ("external", row.client_external_id)
+    if not row.client_email:
+        return ("name", row.client_name.casefold())
     return ("name", row.client_name.casefold(), row.client_email)
 
 
-def _ensure_clients(session: Session, rows: list[InvoiceRow], *, actor: str) -> dict[tuple[str, ...], int]:
-    """Ids of the file's clients, by external id or else by name and address; the missing ones are created."""
+def _ensure_clients(session: Session, rows: list[InvoiceRow], report: ImportReport) -> dict[tuple[str, ...], int]:
+    """Ids of the file's clients, by external id or else by name and address; the missing ones are created.
+
+    A row without an address needs a client on the books with its external id, or the only one with its name.
+    """
     found: dict[tuple[str, ...], int] = {}
-    query = select(Client.id, Client.external_id, Client.name, Contact.email).join(Contact)
+    named: dict[str, set[int]] = defaultdict(set)
+    query = select(Client.id, Client.external_id, Client.name, Contact.email).join(Contact, isouter=True)
     for client_id, external_id, name, email in session.execute(query.order_by(Client.id.desc())):
         if external_id:
             found["external", external_id] = client_id
-        found["name", name.casefold(), email] = client_id
+        found["name", name.casefold(), email or ""] = client_id
+        named[name.casefold()].add(client_id)
     missing = {_client_key(row): row for row in reversed(rows) if _client_key(row) not in found}
+    for key, row in list(missing.items()):
+        if row.client_email:
+            continue
+        candidates = named.get(row.client_name.casefold(), set())
+        if len(candidates) == 1:
+            found[key] = next(iter(candidates))
+        else:
+            report.errors.append(_without_address(row, len(candidates)))
+        del missing[key]
+    report.errors.sort(key=lambda fault: fault.line)
+    if missing and not report.errors:
+        found.update(zip(missing, _create_clients(session, list(missing.values())), strict=True))
+    return found
+
+
+def _without_address(row: InvoiceRow, candidates: int) -> RowFault:
+    if candidates:
+        cure = "several clients have this name; add a column client_external_id or client_email"
+        return RowFault(row.line, "client_name", "client_ambiguous", cure)
+    cure = "has no address here or on the books; first: nudgepay clients add NAME EMAIL, or add a column client_email"
+    return RowFault(row.line, "client_email", "email_missing", cure)
+
+
+def _create_clients(session: Session, rows: list[InvoiceRow]) -> list[int]:
     values = [
         {
             "name": row.client_name,
@@ -189,23 +227,21 @@ def _ensure_clients(session: Session, rows: list[InvoiceRow], *, actor: str) -> 
             "timezone": row.client_timezone,
             "country": row.client_country,
         }
-        for row in missing.values()
+        for row in rows
     ]
-    if values:
-        ids = session.scalars(insert(Client).returning(Client.id, sort_by_parameter_order=True), values).all()
-        found.update(zip(missing, ids, strict=True))
-        contacts = [
-            {
-                "client_id": client_id,
-                "name": row.client_name,
-                "email": row.client_email,
-                "role": "billing",
-                "token": new_token(),
-            }
-            for client_id, row in zip(ids, missing.values(), strict=True)
-        ]
-        session.execute(insert(Contact), contacts)
-    return found
+    ids = list(session.scalars(insert(Client).returning(Client.id, sort_by_parameter_order=True), values))
+    contacts = [
+        {
+            "client_id": client_id,
+            "name": row.client_name,
+            "email": row.client_email,
+            "role": "billing",
+            "token": new_token(),
+        }
+        for client_id, row in zip(ids, rows, strict=True)
+    ]
+    session.execute(insert(Contact), contacts)
+    return ids
 
 
 def _known_invoices(session: Session, rows: list[InvoiceRow]) -> dict[tuple[str, str], Invoice]:
@@ -259,6 +295,11 @@ def _update(
         message = f"the invoice is on the books with another {what}"
         report.errors.append(RowFault(row.line, "invoice_number", f"other_{what}", message))
         return
+    if row.is_open_amount:
+        if row.amount > invoice.amount_remaining:
+            report.pass_over("less_is_open_here")
+            return
+        row = replace(row, amount=invoice.amount_due, amount_paid=invoice.amount_due - row.amount)
     wanted = {"amount_due": row.amount, "issued_on": row.issued_on, "due_on": row.due_on}
     before = {name: getattr(invoice, name) for name, value in wanted.items() if getattr(invoice, name) != value}
     more_paid = row.amount_paid - invoice.amount_paid

@@ -1,4 +1,4 @@
-"""Reading clients and invoices from files: bytes to rows to fields, every fault with its line and column.
+"""Reading clients and invoices from files: bytes to records to a table to fields, every fault with its place.
 
-Owns no table: writing is `payments.importing`, since what was paid already is a money fact.
+Owns: table `import_mappings`. Writing invoices is `payments.importing`, since what was paid already is a money fact.
 """

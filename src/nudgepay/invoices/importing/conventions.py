@@ -1,8 +1,9 @@
 """Dates as a country writes them, and never a guess: 02/03 has two meanings without a locale."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from babel.dates import get_date_format
 
@@ -11,6 +12,9 @@ from nudgepay.money import babel_locale
 
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _PARTS = re.compile(r"(\d{1,4})\s*[./\- ]\s*(\d{1,2})\s*[./\- ]\s*(\d{1,4})\.?")
+
+
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?")
 
 
 class DateError(UsageError):
@@ -40,6 +44,20 @@ def parse_day(text: str, locale: str | None) -> date:
     if len(parts["y"]) != 4:
         raise DateError(f"{cleaned!r}: write the year with four digits")
     return _made(cleaned, int(parts["y"]), int(parts["M"]), int(parts["d"]))
+
+
+def parse_utc(text: str, timezone: str) -> date | None:
+    """The day of an instant in UTC, such as 2026-03-31 22:59, as the calendar of `timezone` has it; None for others.
+
+    Raises DateError for an instant that is none.
+    """
+    cleaned = text.strip()
+    if not _INSTANT.fullmatch(cleaned):
+        return None
+    try:
+        return datetime.fromisoformat(cleaned).replace(tzinfo=UTC).astimezone(ZoneInfo(timezone)).date()
+    except (ValueError, OverflowError) as error:
+        raise DateError(f"{cleaned!r} is no day of the calendar") from error
 
 
 def _made(text: str, year: int, month: int, day: int) -> date:
