@@ -19,6 +19,7 @@ from nudgepay.cli import (
     schedules,
     schema,
     sending,
+    stripe,
     suppressions,
 )
 from nudgepay.cli.demo.command import demo
@@ -46,7 +47,7 @@ app.add_typer(clients.contacts, name="contacts")
 app.add_typer(invoices.app, name="invoices")
 app.add_typer(payments.app, name="payments")
 app.add_typer(payments.reviews, name="reviews")
-app.add_typer(payments.stripe, name="stripe")
+app.add_typer(stripe.app, name="stripe")
 app.add_typer(importing.amnesty, name="amnesty")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(nudge.app, name="nudge")

@@ -60,15 +60,17 @@ def write_rows(
     release: bool = False,
     dry_run: bool = False,
     progress: Callable[[int], None] = lambda rows: None,
+    first: Callable[[Session], None] = lambda session: None,
     then: Callable[[Session], None] = lambda session: None,
 ) -> None:
     """Write the rows in one transaction and count them in the report, unless it names a fault then.
 
     Invoices that are overdue already wait for a person's release unless `release`. A dry run writes nothing.
-    `then` belongs to the same transaction and may add faults. `subject` names the source for the audit.
+    `first` and `then` belong to the same transaction; `then` may add faults. `subject` names the source.
     """
     try:
         with db.transaction() as session:
+            first(session)
             _write(session, rows, report, now=now, actor=actor, release=release, progress=progress)
             if not report.errors:
                 then(session)
