@@ -25,6 +25,8 @@ AGAIN_AFTER = timedelta(hours=23)
 """After a final refusal; a person may have cured its cause."""
 IN_FLIGHT = timedelta(minutes=5)
 """Longer than any call to Stripe takes with all its tries."""
+SETTLED = frozenset({"paid", "overpaid"})
+"""In a doubt about the money nothing is told."""
 NOT_CLOSED = "stripe.invoice_not_closed"
 PARTIAL = "stripe.partial_payment_untold"
 _UNFINISHED = StripeInvoice.status.not_in(FINAL)
@@ -51,7 +53,7 @@ def _paid_here(db: Database, *, now: datetime, limit: int) -> list[str]:
             .join(Invoice, Invoice.id == StripeInvoice.invoice_id)
             .where(
                 Invoice.status == "paid",
-                Invoice.money_state.in_(("paid", "overpaid")),
+                Invoice.money_state.in_(SETTLED),
                 _UNFINISHED,
                 or_(StripeInvoice.refused_at.is_(None), StripeInvoice.refused_at <= now - AGAIN_AFTER),
             )
@@ -96,7 +98,8 @@ def _locked(session: Session, stripe_id: str) -> tuple[StripeInvoice, Invoice]:
 def _intend(session: Session, stripe_id: str, *, now: datetime) -> _Closing | None:
     """Our word that it is paid here; None when it is not, or Stripe knows an end of its own."""
     row, invoice = _locked(session, stripe_id)
-    if invoice.status != "paid" or row.status in FINAL or row.money_pending_at is not None:
+    is_settled = invoice.status == "paid" and invoice.money_state in SETTLED
+    if not is_settled or row.status in FINAL or row.money_pending_at is not None:
         return None
     row.closing_at = row.closing_at or now
     return _Closing(stripe_id, f"np:close:{stripe_id}:{row.refusals + 1}")
