@@ -1,5 +1,6 @@
 """Stripe's open invoices are brought here whole or not at all, and the same again changes nothing."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
@@ -184,6 +185,15 @@ def test_money_that_a_file_brought_is_not_brought_again_by_stripe(shop: Shop) ->
     (fault,) = shop.bring().errors
     assert (fault.code, shop.state()) == ("paid_here_already", ("open", "partially_paid", 6_000))
     assert count(shop, "stripe_invoices") == 0
+
+
+def test_two_imports_at_once_write_each_invoice_once(shop: Shop) -> None:
+    for number in range(20):
+        shop.bill(f"S-{number}")
+    with ThreadPoolExecutor(4) as pool:
+        reports = [each.result() for each in [pool.submit(shop.bring) for _ in range(4)]]
+    assert sorted((report.created, report.unchanged) for report in reports) == [(0, 20)] * 3 + [(20, 0)]
+    assert (count(shop, "invoices"), count(shop, "clients"), count(shop, "stripe_invoices")) == (20, 20, 20)
 
 
 @pytest.mark.parametrize("terms", [StripeTerms(livemode=True), StripeTerms(livemode=True, account="acct_x")])

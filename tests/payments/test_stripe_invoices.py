@@ -311,9 +311,9 @@ def test_all_orders_and_copies_of_five_events_end_in_the_same_books(
     orders = list(itertools.permutations(told))
     random.Random(5).shuffle(orders)
     endings = []
-    for order in orders[:30]:
+    for order in orders[: 120 if name == "parts_and_refund" else 30]:
         wipe(shop)
-        shop.receive(*order, *({**event, "id": f"{event['id']}copy"} for event in order[:2]))
+        shop.receive(*order, *({**event, "id": f"{event['id']}copy"} for event in order[:1]))
         endings.append(books_of(shop))
     different = [ending for ending in endings if ending != endings[0]]
     figures(f"invoice events, {name}", events=len(told), orders=len(endings), different=len(different))
