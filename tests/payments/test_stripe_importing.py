@@ -112,7 +112,7 @@ def test_a_draft_that_is_listed_is_a_fault_and_what_closed_meanwhile_is_left_out
 ) -> None:
     listed = [dict(shop.fake.store.get("invoice", shop.bill(f"S-{number}"))) for number in range(3)]
     listed[1]["status"] = "paid"
-    monkeypatch.setattr(shop.gateway.invoices, "list_open", lambda: iter([*listed, listed[0]]))
+    monkeypatch.setattr(shop.gateway.invoices, "list_open", lambda **_: iter([*listed, listed[0]]))
     assert (shop.bring(dry_run=True).rows, shop.bring(dry_run=True).errors) == (2, [])
     listed[2]["status"] = "draft"
     assert [fault.code for fault in shop.bring().errors] == ["draft"]
@@ -222,7 +222,7 @@ def test_what_is_paid_while_the_list_is_read_is_paid_here(shop: Shop, monkeypatc
     listed = list(shop.gateway.invoices.list_open())
     shop.fake.billing.pay(shop.ids["S-1"])
     lists = iter([iter(listed), iter([])])
-    monkeypatch.setattr(shop.gateway.invoices, "list_open", lambda: next(lists))
+    monkeypatch.setattr(shop.gateway.invoices, "list_open", lambda **_: next(lists))
     shop.bring()
     assert shop.state() == ("paid", "paid", 0)
 

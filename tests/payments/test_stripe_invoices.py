@@ -364,6 +364,24 @@ def test_looks_go_round_so_that_none_starves(shop: Shop, monkeypatch: pytest.Mon
     assert {notice["object"] for notice in shop.notices("stripe.drift")} >= {f"invoice:{shop.ids['S-1']}"}
 
 
+def test_one_that_left_stripes_list_is_found_at_once_among_many(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(8):
+        shop.bill(f"S-{number}")
+    shop.bring()
+    shop.fake.billing.pay(shop.ids["S-3"])
+    shop.fake.billing.pay(shop.ids["S-5"], 1_000)
+    shop.forget_events()
+    assert invoice_looks.look_at_moved(shop.db, shop.gateway, now=NOW) == (2, 2)
+    assert (shop.state("S-3"), shop.state("S-5")) == (PAID, ("open", "partially_paid", 9_000))
+    assert invoice_looks.look_at_moved(shop.db, shop.gateway, now=NOW) == (0, 0)
+    monkeypatch.setattr(invoice_looks, "MAX_LISTED", 3)
+    shop.fake.billing.void(shop.ids["S-6"])
+    shop.forget_events()
+    assert invoice_looks.look_at_moved(shop.db, shop.gateway, now=NOW) == (0, 0)
+    shop.sweep()
+    assert shop.invoice("S-6").status == "void"
+
+
 def test_a_sweep_that_stripe_interrupts_is_finished_by_the_next(shop: Shop) -> None:
     shop.imported()
     shop.fake.billing.pay(shop.ids["S-1"])

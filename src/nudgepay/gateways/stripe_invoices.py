@@ -20,9 +20,9 @@ class StripeInvoices:
         """Shares the pace and the key of the other calls."""
         self._calls = calls
 
-    def list_open(self) -> Iterator[Json]:
-        """Every open invoice, newest first, its customer with it; without its payments."""
-        extra: Json = {"status": "open", "expand": ["data.customer"]}
+    def list_open(self, *, with_customers: bool = True) -> Iterator[Json]:
+        """Every open invoice, newest first, its customer with it when asked for; without its payments."""
+        extra: Json = {"status": "open", **({"expand": ["data.customer"]} if with_customers else {})}
         return self._calls.pages(lambda client, page: client.v1.invoices.list(page), None, extra)
 
     def retrieve(self, invoice_id: str, *, within: float | None = None) -> Json:

@@ -169,6 +169,6 @@ def _link_one(session: Session, invoice: Invoice, row: InvoiceRow, found: _Found
 
 def _look_again(db: Database, gateway: StripeGateway, found: _Found, *, now: datetime) -> None:
     """What was paid or withdrawn while the list was read: its event came before we knew the invoice."""
-    still_open = {str(document["id"]) for document in gateway.invoices.list_open()}
+    still_open = {str(document["id"]) for document in gateway.invoices.list_open(with_customers=False)}
     for stripe_id in found.documents.keys() - still_open:
         look(db, gateway, stripe_id, now=now)

@@ -20,7 +20,7 @@ from nudgepay.payments.books import reallocate
 from nudgepay.payments.checkouts import take_session
 from nudgepay.payments.closing import close_outdated
 from nudgepay.payments.inbox import IncomingEvent, store
-from nudgepay.payments.invoice_looks import look_in_turns
+from nudgepay.payments.invoice_looks import look_at_moved, look_in_turns
 from nudgepay.payments.models import CheckoutSession
 from nudgepay.payments.reversals import payment_of, take_reversal
 from nudgepay.payments.telling_stripe import tell_stripe
@@ -74,7 +74,9 @@ def run_sweep(
     report.events_applied = drain(db, gateway, terms=terms, now=now).total()
     _check_unsettled(db, gateway, report, terms=terms, now=now)
     _find_paid_sessions(db, gateway, int((begin - SESSION_LIFE).timestamp()), report, terms=terms, now=now)
-    report.invoices_checked, report.invoices_changed = look_in_turns(db, gateway, now=now)
+    for read, moved in (look_at_moved(db, gateway, now=now), look_in_turns(db, gateway, now=now)):
+        report.invoices_checked += read
+        report.invoices_changed += moved
     _find_refunds(db, gateway, created_since, report, now=now)
     report.drift = drift.compare_facts(db, gateway, since=begin)
     report.sessions_closed = close_outdated(db, gateway, now=now)
