@@ -17,6 +17,7 @@ from nudgepay.payments.inbox import parse, store
 from nudgepay.payments.pay_link import PayPage, open_checkout
 from nudgepay.payments.terms import StripeTerms
 from nudges.builders import at
+from payments.shop import Shop
 
 NOW = at("2026-03-13T09:00")
 TERMS = StripeTerms(livemode=False)
@@ -105,3 +106,10 @@ def books(db: Database, fake: FakeStripe) -> Books:
         )
     gateway = StripeGateway(api_key=lambda: fake.api_key, base_url=fake.url, timeout=5, calls_per_second=5_000)
     return Books(db, fake, gateway, client.id, ids)
+
+
+@pytest.fixture
+def shop(db: Database, fake: FakeStripe) -> Shop:
+    """A business whose invoices are at Stripe."""
+    gateway = StripeGateway(api_key=lambda: fake.api_key, base_url=fake.url, timeout=5, calls_per_second=5_000)
+    return Shop(db, fake, gateway)

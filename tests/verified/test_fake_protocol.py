@@ -219,7 +219,7 @@ def test_every_kind_of_object_can_be_read_and_listed(fake: FakeStripe, client: s
     with pytest.raises(stripe.InvalidRequestError):
         v1.refunds.create({"payment_intent": intent, "amount": 10_000})
     with pytest.raises(stripe.InvalidRequestError) as unknown:
-        v1.customers.list()
+        v1.products.list()
     assert unknown.value.http_status == 404
 
 

@@ -68,7 +68,7 @@ SCHEDULE: tuple[Job, ...] = (
         "*/10 * * * * 20",
         jobs.run_stripe_sweep,
         "Compare Stripe with the books, both ways",
-        "a page of events and sessions since the last sweep, up to 400 single calls to Stripe",
+        "a page of events and sessions since the last sweep, 50 of open invoices, up to 750 single calls to Stripe",
         jobs.has_stripe,
     ),
     Job(

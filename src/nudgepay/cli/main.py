@@ -25,6 +25,7 @@ from nudgepay.cli import (
     schema,
     sending,
     statements,
+    stripe,
     suppressions,
 )
 from nudgepay.cli.demo.command import demo
@@ -61,7 +62,7 @@ app.add_typer(clients.contacts, name="contacts")
 app.add_typer(invoices.app, name="invoices")
 app.add_typer(payments.app, name="payments")
 app.add_typer(payments.reviews, name="reviews")
-app.add_typer(payments.stripe, name="stripe")
+app.add_typer(stripe.app, name="stripe")
 app.add_typer(statements.app, name="statements")
 app.add_typer(amnesty.amnesty, name="amnesty")
 app.add_typer(schedules.app, name="schedules")

@@ -1,4 +1,4 @@
-"""`nudgepay payments`, `reviews` and `stripe`: money by hand, doubts settled, both books compared."""
+"""`nudgepay payments` and `reviews`: money by hand, doubts settled."""
 
 from datetime import UTC, datetime, time
 from typing import Annotated
@@ -10,7 +10,6 @@ from nudgepay.cli.tables import print_table
 
 app = typer.Typer(no_args_is_help=True, help="Money that came.")
 reviews = typer.Typer(no_args_is_help=True, help="Doubts about money that wait for a person.")
-stripe = typer.Typer(no_args_is_help=True, help="Stripe and the books, compared.")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
@@ -134,25 +133,3 @@ def resolve(
     with open_runtime() as runtime, runtime.db.transaction() as session:
         resolve_review(session, review, resolution=resolution, now=instant(None), actor=actor())
     print(f"Review {review} is settled.")
-
-
-@stripe.command()
-def sweep(as_json: Json = False) -> None:
-    """Compare Stripe with the books, both ways, and apply what no webhook brought."""
-    from nudgepay import ledger
-    from nudgepay.errors import UsageError
-    from nudgepay.payments.sweep import NAME, run_sweep
-    from nudgepay.payments.terms import stripe_terms
-
-    with open_runtime() as runtime:
-        if runtime.stripe is None:
-            raise UsageError("STRIPE_SECRET_KEY is missing: there is no Stripe to compare with")
-        with ledger.execution(runtime.db, kind="job", name=NAME, actor=actor()) as details:
-            report = run_sweep(runtime.db, runtime.stripe, terms=stripe_terms(runtime.settings), now=instant(None))
-            details.update(report.document())
-    if as_json:
-        print_json(report.document())
-    else:
-        print_table("Stripe sweep", ["what", "count>"], list(report.document().items()), empty="")
-    if report.drift:
-        raise typer.Exit(1)

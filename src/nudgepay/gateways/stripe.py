@@ -16,6 +16,7 @@ from nudgepay.gateways.stripe_errors import (
     StripeRefused,
     StripeUnavailable,
 )
+from nudgepay.gateways.stripe_invoices import StripeInvoices
 from nudgepay.gateways.stripe_locales import checkout_locale
 
 __all__ = [
@@ -31,8 +32,6 @@ __all__ = [
 TIMEOUT_SECONDS = 10
 CALLS_PER_SECOND = 20
 """Below 25 per second, Stripe's limit for an endpoint and for all of a sandbox (docs.stripe.com/rate-limits)."""
-PAGE = 100
-"""The most objects that one page of a list holds (docs.stripe.com/api/pagination)."""
 NOT_PAYABLE = frozenset({"amount_too_small", "amount_too_large"})
 
 Json = dict[str, Any]
@@ -54,6 +53,7 @@ class StripeGateway:
         self._calls = StripeCalls(
             api_key=api_key, base_url=base_url, timeout=timeout, calls_per_second=calls_per_second
         )
+        self.invoices = StripeInvoices(self._calls)
 
     def create_checkout_session(
         self,
@@ -119,7 +119,7 @@ class StripeGateway:
     def list_checkout_sessions(self, *, created_since: int, status: str | None = None) -> Iterator[Json]:
         """Sessions made since `created_since` (seconds since 1970), newest first."""
         extra = {} if status is None else {"status": status}
-        return self._pages(lambda client, page: client.v1.checkout.sessions.list(page), created_since, extra)
+        return self._calls.pages(lambda client, page: client.v1.checkout.sessions.list(page), created_since, extra)
 
     def retrieve_payment_intent(self, payment_intent_id: str) -> Json:
         """One PaymentIntent as it stands."""
@@ -132,11 +132,11 @@ class StripeGateway:
     def list_refunds(self, *, payment_intent: str) -> list[Json]:
         """Every refund of one PaymentIntent."""
         extra = {"payment_intent": payment_intent}
-        return list(self._pages(lambda client, page: client.v1.refunds.list(page), None, extra))
+        return list(self._calls.pages(lambda client, page: client.v1.refunds.list(page), None, extra))
 
     def list_recent_refunds(self, *, created_since: int) -> Iterator[Json]:
         """Refunds made since `created_since` (seconds since 1970), newest first."""
-        return self._pages(lambda client, page: client.v1.refunds.list(page), created_since)
+        return self._calls.pages(lambda client, page: client.v1.refunds.list(page), created_since)
 
     def retrieve_dispute(self, dispute_id: str) -> Json:
         """One dispute as it stands."""
@@ -153,27 +153,8 @@ class StripeGateway:
         extra: Json = {} if delivery_success is None else {"delivery_success": delivery_success}
         if types:
             extra["types"] = sorted(types)
-        return self._pages(lambda client, page: client.v1.events.list(page), created_since, extra)
+        return self._calls.pages(lambda client, page: client.v1.events.list(page), created_since, extra)
 
     def retrieve_account(self) -> Json:
         """The account that the key belongs to."""
         return self._calls.ask(lambda client: client.v1.accounts.retrieve_current())
-
-    def _pages(
-        self,
-        fetch: Callable[[Any, Json], Any],
-        created_since: int | None,
-        extra: Mapping[str, Any] | None = None,
-    ) -> Iterator[Json]:
-        page: Json = {"limit": PAGE, **(extra or {})}
-        if created_since is not None:
-            page["created"] = {"gte": created_since}
-        while True:
-            found = self._fetch(fetch, page)
-            yield from found["data"]
-            if not found["has_more"] or not found["data"]:
-                return
-            page = {**page, "starting_after": found["data"][-1]["id"]}
-
-    def _fetch(self, fetch: Callable[[Any, Json], Any], page: Json) -> Json:
-        return self._calls.ask(lambda client: fetch(client, page))

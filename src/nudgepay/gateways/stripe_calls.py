@@ -8,7 +8,7 @@ card should not pay.
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nudgepay import clock
@@ -18,6 +18,8 @@ from nudgepay.gateways.stripe_errors import StripeUnavailable, leaves_doubt, may
 TRIES = 3
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 2.0
+PAGE = 100
+"""The most objects that one page of a list holds (docs.stripe.com/api/pagination)."""
 LONGEST_HOLD_SECONDS = 60.0
 """However long Retry-After asks for."""
 PATIENCE_IN_TIMEOUTS = 1.5
@@ -27,13 +29,30 @@ PATIENCE_IN_TIMEOUTS = 1.5
 class StripeCalls:
     """Calls to one account, from any number of threads."""
 
-    def __init__(self, *, api_key: Callable[[], str], base_url: str, timeout: float, calls_per_second: float) -> None:
-        """`api_key` is asked for each try, so that a rotated key is picked up. `timeout` in seconds, per try."""
+    def __init__(
+        self,
+        *,
+        api_key: Callable[[], str],
+        base_url: str,
+        timeout: float,
+        calls_per_second: float = 20,
+        tries: int = TRIES,
+        pace: Pace | None = None,
+    ) -> None:
+        """`api_key` is asked for each try, so that a rotated key is picked up. `timeout` in seconds, per try.
+
+        A `pace` given is shared with others; then `calls_per_second` says nothing.
+        """
         self._api_key = api_key
         self._base_url = base_url.rstrip("/")
         self._timeout = timeout
-        self._pace = Pace(per_second=calls_per_second)
+        self._tries = tries
+        self._pace = pace or Pace(per_second=calls_per_second)
         self._http: Any = None
+
+    def hurried(self, seconds: float) -> "StripeCalls":
+        """The same account and pace for a caller that cannot wait: one try of at most so many seconds."""
+        return StripeCalls(api_key=self._api_key, base_url=self._base_url, timeout=seconds, tries=1, pace=self._pace)
 
     def ask(self, request: Callable[[Any], Any], *, writes: bool = False) -> dict[str, Any]:
         """The answer to `request` (which gets the SDK's client) as plain dicts; raises errors of stripe_errors.
@@ -44,7 +63,7 @@ class StripeCalls:
 
         began = clock.monotonic()
         in_doubt = False
-        for number in range(1, TRIES + 1):
+        for number in range(1, self._tries + 1):
             if not self._pace.take(patience=self._timeout):
                 raise StripeUnavailable("too many calls to Stripe at once; try again in a moment")
             try:
@@ -53,12 +72,32 @@ class StripeCalls:
                 in_doubt = in_doubt or (writes and leaves_doubt(error))
                 pause = self._pause(error, number)
                 waited = clock.monotonic() - began
-                if number == TRIES or not may_repeat(error) or waited + pause > self._patience:
+                if number == self._tries or not may_repeat(error) or waited + pause > self._patience:
                     raise told_apart(error, in_doubt=in_doubt) from error
                 threading.Event().wait(pause)
             else:
                 return answer
         raise AssertionError("the last try returns or raises")
+
+    def pages(
+        self,
+        fetch: Callable[[Any, dict[str, Any]], Any],
+        created_since: int | None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Every object of a list, a call for each page; `fetch` gets the SDK's client and the page's parameters."""
+        page: dict[str, Any] = {"limit": PAGE, **(extra or {})}
+        if created_since is not None:
+            page["created"] = {"gte": created_since}
+        while True:
+            found = self._page(fetch, page)
+            yield from found["data"]
+            if not found["has_more"] or not found["data"]:
+                return
+            page = {**page, "starting_after": found["data"][-1]["id"]}
+
+    def _page(self, fetch: Callable[[Any, dict[str, Any]], Any], page: dict[str, Any]) -> dict[str, Any]:
+        return self.ask(lambda client: fetch(client, page))
 
     @property
     def _patience(self) -> float:

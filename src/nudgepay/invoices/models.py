@@ -66,7 +66,8 @@ class Invoice(Base):
     """One claim, in minor units. `overdue` is computed, never stored.
 
     `amount_paid`, `amount_remaining` and `money_state` are a function of the facts allocated to it; only
-    `payments` writes them. `next_at` is when the engine must look again (UTC; NULL: nothing to come).
+    `payments` writes them. `next_at` is when the engine must look again (UTC; NULL: nothing to come). `autopay`: this
+    one is debited by itself, whatever its client's other invoices are.
     """
 
     __tablename__ = "invoices"
@@ -108,6 +109,7 @@ class Invoice(Base):
     reminders_off_at: Mapped[datetime | None]
     paused_until: Mapped[date | None]
     amnesty_at: Mapped[datetime | None]
+    autopay: Mapped[bool] = mapped_column(server_default=text("false"))
     autopay_failed_at: Mapped[datetime | None]
     next_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -89,6 +89,7 @@ class InvoiceFacts:
     reminders_off: bool = False
     paused_until: date | None = None
     amnesty: bool = False
+    autopay: bool = False
     autopay_failed: bool = False
     promised_until: date | None = None
     """Last day of silence of a pending promise: the promised day plus its grace in business days."""

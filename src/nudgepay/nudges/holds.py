@@ -51,7 +51,8 @@ def _reminders_off(case: Situation) -> Hold | None:
 
 
 def _autopay(case: Situation) -> Hold | None:
-    return Hold("autopay") if case.client.autopay and not case.invoice.autopay_failed else None
+    is_debited = case.client.autopay or case.invoice.autopay
+    return Hold("autopay") if is_debited and not case.invoice.autopay_failed else None
 
 
 def _disputed(case: Situation) -> Hold | None:

@@ -219,6 +219,7 @@ def _invoice_facts(
         reminders_off=row.reminders_off_at is not None,
         paused_until=row.paused_until,
         amnesty=row.amnesty_at is not None,
+        autopay=row.autopay,
         autopay_failed=row.autopay_failed_at is not None,
         promised_until=promise and _last_silent_day(promise, row.country),
         disputed=row.amount_remaining if disputed is None else disputed,

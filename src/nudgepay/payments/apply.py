@@ -17,6 +17,7 @@ from nudgepay.errors import OperationalError
 from nudgepay.gateways.stripe import StripeGateway, StripeKeyRejected, StripeRefused
 from nudgepay.payments.checkouts import Told, book_payment, checkout_of, take_session, tell_foreign
 from nudgepay.payments.reversals import ensure_payment, payment_of, take_reversal
+from nudgepay.payments.stripe_invoices import doubt_foreign, hold_unread, is_any_imported, is_imported, take_invoice
 from nudgepay.payments.terms import StripeTerms
 
 MAX_TRIES = 8
@@ -78,7 +79,7 @@ def _handle(db: Database, gateway: StripeGateway | None, event: Claimed, *, term
             outcome = apply(session, now)
             _close(session, event.event_id, outcome)
     except Exception as error:  # noqa: BLE001  # a poisoned event is parked and told, whatever it raises
-        return _put_back(db, event, error)
+        return _put_back(db, event, error, now=now)
     return outcome
 
 
@@ -104,6 +105,8 @@ def _own_terms(gateway: StripeGateway | None, document: Json, terms: StripeTerms
 def _take_foreign(session: Session, subject: Json, breach: str, *, now: datetime) -> str:
     """Of another mode or account: nothing is booked; an invoice of ours that it names waits for a person."""
     ledger.notice(session, "stripe.foreign_event", f"stripe.{breach}", {"reason": breach})
+    if subject.get("object") == "invoice":
+        doubt_foreign(session, subject, reason=breach, now=now)
     if checkout_of(session, subject) is None:
         return breach
     if subject.get("object") == "checkout.session":
@@ -111,6 +114,16 @@ def _take_foreign(session: Session, subject: Json, breach: str, *, now: datetime
     elif subject.get("object") == "payment_intent":
         _take_intent(session, subject, now=now, breach=breach)
     return breach
+
+
+def _invoice_changed(db: Database, gateway: StripeGateway | None, event_type: str, subject: Json) -> Applier:
+    """An invoice at Stripe says nothing of its payments by itself: one that was imported is read anew."""
+    with db.transaction() as session:
+        is_ours = is_imported(session, subject["id"])
+    if not is_ours:
+        return lambda session, now: "ignored"
+    document = _needed(gateway).invoices.retrieve(subject["id"])
+    return lambda session, now: take_invoice(session, document, now=now)
 
 
 def _session_changed(db: Database, gateway: StripeGateway | None, event_type: str, subject: Json) -> Applier:
@@ -155,8 +168,11 @@ def _reverse(
     with db.transaction() as session:
         is_known = payment_of(session, intent_id) is not None
     intent = {"id": intent_id} if is_known else _needed(gateway).retrieve_payment_intent(intent_id)
+    paid = [] if is_known else _imported_invoices_of(db, _needed(gateway), intent)
 
     def apply(session: Session, now: datetime) -> str:
+        for invoice in paid:
+            take_invoice(session, invoice, now=now)
         payment = ensure_payment(session, intent, now=now)
         if payment is None:
             return "foreign"
@@ -164,6 +180,17 @@ def _reverse(
         return outcomes[-1] if outcomes else "ignored"
 
     return apply
+
+
+def _imported_invoices_of(db: Database, gateway: StripeGateway, intent: Json) -> list[Json]:
+    """The imported invoices that a PaymentIntent paid at Stripe, read anew; a checkout of ours paid none there."""
+    with db.transaction() as session:
+        if checkout_of(session, intent) is not None or not is_any_imported(session):
+            return []
+    ids = gateway.invoices.invoices_paid_by(intent["id"])
+    with db.transaction() as session:
+        ours = [invoice_id for invoice_id in ids if is_imported(session, invoice_id)]
+    return [gateway.invoices.retrieve(invoice_id) for invoice_id in ours]
 
 
 def _needed(gateway: StripeGateway | None) -> StripeGateway:
@@ -188,7 +215,15 @@ HANDLERS: dict[str, Handler] = {
     "charge.dispute.closed": _dispute_changed,
     "charge.dispute.funds_withdrawn": _dispute_changed,
     "charge.dispute.funds_reinstated": _dispute_changed,
+    **dict.fromkeys(
+        (
+            *("invoice.marked_uncollectible", "invoice.paid", "invoice.payment_failed"),
+            *("invoice.payment_succeeded", "invoice.updated", "invoice.voided"),
+        ),
+        _invoice_changed,
+    ),
 }
+"""Not more than 20: Stripe lists events of that many types at once (docs.stripe.com/api/events/list)."""
 
 
 def _close(session: Session, event_id: str, outcome: str) -> None:
@@ -201,11 +236,17 @@ def _close(session: Session, event_id: str, outcome: str) -> None:
     )
 
 
-def _put_back(db: Database, event: Claimed, error: Exception) -> str:
-    """Try again later with a doubling delay; what is no outage is parked after MAX_TRIES, and told."""
+def _put_back(db: Database, event: Claimed, error: Exception, *, now: datetime) -> str:
+    """Try again later with a doubling delay; what is no outage is parked after MAX_TRIES, and told.
+
+    An invoice that the event calls paid is silent from now on.
+    """
     is_outside = _is_outage(error)
     parked = event.attempts >= MAX_TRIES and not is_outside
     _log.warning("event_not_applied", event_type=event.type, error=type(error).__name__, outage=is_outside)
+    if is_outside and event.type.startswith("invoice."):
+        with db.transaction() as session:
+            hold_unread(session, json.loads(event.payload)["data"]["object"], now=now)
     with db.transaction() as session:
         session.execute(
             text(

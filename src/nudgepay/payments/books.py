@@ -12,7 +12,7 @@ from nudgepay.invoices.models import Invoice
 from nudgepay.invoices.queries import lock_client, lock_invoices
 from nudgepay.ledger import Notice
 from nudgepay.payments.facts import INCOMING, REVERSING, Claim, Fact, Outcome, Target, allocate, money_state
-from nudgepay.payments.models import Allocation, CheckoutSession, MoneyFact
+from nudgepay.payments.models import Allocation, CheckoutSession, MoneyFact, StripeInvoice
 from nudgepay.payments.reviews import BOOKS, Reopened, follow_reversals, invoices_in_review
 
 PAYABLE = frozenset({"open", "paid", "uncollectible"})
@@ -127,14 +127,21 @@ def _write_invoice(invoice: Invoice, *, paid: int, state: str, now: datetime) ->
 
 
 def _invoices_in_payment(session: Session, client_id: int) -> set[int]:
-    """Invoices named by a session that was completed, but whose money has neither come nor failed."""
+    """Invoices named by a session that was completed, but whose money has neither come nor failed; and those of
+    Stripe that are being debited there, or were told as paid and not read yet."""
     query = select(CheckoutSession.lines).where(
         CheckoutSession.client_id == client_id,
         CheckoutSession.completed_unpaid_at.is_not(None),
         CheckoutSession.succeeded_at.is_(None),
         CheckoutSession.failed_at.is_(None),
     )
-    return {int(line["invoice_id"]) for lines in session.scalars(query) for line in lines}
+    debited = (
+        select(StripeInvoice.invoice_id)
+        .join(Invoice, Invoice.id == StripeInvoice.invoice_id)
+        .where(Invoice.client_id == client_id, StripeInvoice.money_pending_at.is_not(None))
+    )
+    named = {int(line["invoice_id"]) for lines in session.scalars(query) for line in lines}
+    return named | set(session.scalars(debited))
 
 
 def _overpaid_invoices(facts: list[Fact], outcome: Outcome) -> set[int]:

@@ -97,6 +97,39 @@ class CheckoutSession(Base):
         return any((self.succeeded_at, self.failed_at, self.expired_at))
 
 
+class StripeInvoice(Base):
+    """What Stripe says of an invoice that was imported from it, and what we told Stripe of it.
+
+    `status` is Stripe's last word. `money_pending_at`: money is on its way, or told and not read yet. `closing_at` is
+    our intent to close it there, because our books say paid: written before Stripe is asked, and from then on money
+    from outside Stripe is not booked from there. `refusals` counts final refusals, each followed by a new key.
+    """
+
+    __tablename__ = "stripe_invoices"
+    __table_args__ = (
+        UniqueConstraint("stripe_id"),
+        Index(
+            "ix_stripe_invoices_unfinished",
+            "checked_at",
+            postgresql_where=text("status IN ('open', 'uncollectible')"),
+        ),
+        CheckConstraint("status IN ('open', 'paid', 'void', 'uncollectible')", name="status"),
+    )
+
+    invoice_id: Mapped[int] = mapped_column(ForeignKey("invoices.id"), primary_key=True, autoincrement=False)
+    stripe_id: Mapped[str]
+    livemode: Mapped[bool]
+    status: Mapped[str] = mapped_column(server_default=text("'open'"))
+    amount_paid: Mapped[int] = mapped_column(server_default=text("0"))
+    checked_at: Mapped[datetime | None]
+    money_pending_at: Mapped[datetime | None]
+    closing_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    refused_at: Mapped[datetime | None]
+    refusals: Mapped[int] = mapped_column(server_default=text("0"))
+    partial_told_at: Mapped[datetime | None]
+
+
 class Review(Base):
     """A doubt about an invoice's money that a person (or the provider's final word) settles."""
 

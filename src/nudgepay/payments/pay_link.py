@@ -23,6 +23,7 @@ from nudgepay.gateways.stripe import (
 from nudgepay.payments.clicks import Click, Intent, NothingToPay, PaymentInFlight, PayPage, TooMuch, Verdict
 from nudgepay.payments.closing import Candidate, close_candidate, close_session, find_session, retire
 from nudgepay.payments.intending import intend, settle_intent, url_of
+from nudgepay.payments.invoice_looks import look_before_paying
 
 __all__ = ["NothingToPay", "PayPage", "PaymentInFlight", "Superseded", "TooMuch", "open_checkout"]
 
@@ -54,6 +55,7 @@ def open_checkout(
     what this one may have made. A rejected key opens the notice `stripe.key_rejected`.
     """
     click = Click(page, amount, success_url, cancel_url)
+    look_before_paying(db, gateway, page.invoice_ids, now=now)
     try:
         for _ in range(ROUNDS):
             url = _try_once(db, gateway, click, now=now)

@@ -20,8 +20,10 @@ from nudgepay.payments.books import reallocate
 from nudgepay.payments.checkouts import take_session
 from nudgepay.payments.closing import close_outdated
 from nudgepay.payments.inbox import IncomingEvent, store
+from nudgepay.payments.invoice_looks import look_at_moved, look_in_turns
 from nudgepay.payments.models import CheckoutSession
 from nudgepay.payments.reversals import payment_of, take_reversal
+from nudgepay.payments.telling_stripe import tell_stripe
 from nudgepay.payments.terms import StripeTerms
 
 OVERLAP = timedelta(hours=1)
@@ -37,7 +39,8 @@ NAME = "stripe_sweep"
 @dataclass(slots=True)
 class SweepReport:
     """What a sweep found: events that no webhook brought, sessions that moved, what either side does not know; and
-    the sessions that it closed because they ask for more than is owed."""
+    the sessions that it closed because they ask for more than is owed; imported invoices that were read anew, that
+    moved, and that were closed at Stripe because they are paid here."""
 
     events_found: int = 0
     events_applied: int = 0
@@ -45,6 +48,9 @@ class SweepReport:
     sessions_changed: int = 0
     sessions_found: int = 0
     sessions_closed: int = 0
+    invoices_checked: int = 0
+    invoices_changed: int = 0
+    invoices_closed: int = 0
     refunds_found: int = 0
     drift: int = 0
 
@@ -68,9 +74,13 @@ def run_sweep(
     report.events_applied = drain(db, gateway, terms=terms, now=now).total()
     _check_unsettled(db, gateway, report, terms=terms, now=now)
     _find_paid_sessions(db, gateway, int((begin - SESSION_LIFE).timestamp()), report, terms=terms, now=now)
+    for read, moved in (look_at_moved(db, gateway, now=now), look_in_turns(db, gateway, now=now)):
+        report.invoices_checked += read
+        report.invoices_changed += moved
     _find_refunds(db, gateway, created_since, report, now=now)
     report.drift = drift.compare_facts(db, gateway, since=begin)
     report.sessions_closed = close_outdated(db, gateway, now=now)
+    report.invoices_closed = tell_stripe(db, gateway, now=now)
     return report
 
 

@@ -7,7 +7,7 @@ from nudgepay.gateways.fakes.stripe.store import Json, Store, invalid
 
 MOST_TYPES = 20
 _COMPARE: dict[str, Callable[[int, int], bool]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
-_FIELDS = ("payment_intent", "charge", "status", "customer")
+_FIELDS = ("payment_intent", "charge", "status", "customer", "invoice", "collection_method")
 
 
 def objects(items: list[Json], params: Json, url: str) -> Json:
@@ -15,6 +15,8 @@ def objects(items: list[Json], params: Json, url: str) -> Json:
     for field in _FIELDS:
         if field in params:
             items = [item for item in items if item.get(field) == params[field]]
+    if isinstance(tie := params.get("payment"), dict):
+        items = [item for item in items if tie.items() <= item.get("payment", {}).items()]
     return _page(items, params, url)
 
 

@@ -1,8 +1,9 @@
 """The API's paths, each answered as its page of docs.stripe.com/api says."""
 
 import re
+from collections.abc import Callable
 
-from nudgepay.gateways.fakes.stripe import lists, payments, sessions
+from nudgepay.gateways.fakes.stripe import expanding, invoices, lists, payments, sessions
 from nudgepay.gateways.fakes.stripe.store import Json, Refusal, Store, missing, public
 
 KINDS = {
@@ -11,32 +12,40 @@ KINDS = {
     "refunds": "refund",
     "disputes": "dispute",
     "charges": "charge",
+    "customers": "customer",
+    "invoices": "invoice",
+    "invoice_payments": "invoice_payment",
 }
 _NAMES = "|".join(KINDS)
 _LIST = re.compile(rf"/v1/({_NAMES})")
 _ONE = re.compile(rf"/v1/({_NAMES})/([A-Za-z0-9_]+)")
 _EXPIRE = re.compile(r"/v1/checkout/sessions/([A-Za-z0-9_]+)/expire")
 _CLOSE = re.compile(r"/v1/disputes/([A-Za-z0-9_]+)/close")
+_INVOICE = re.compile(r"/v1/invoices/([A-Za-z0-9_]+)/(pay|void|mark_uncollectible)")
 _EVENT = re.compile(r"/v1/events/([A-Za-z0-9_]+)")
 
 
 def endpoint(method: str, path: str) -> str:
     """The endpoint that a call counts for: its path without ids."""
-    return f"{method} {re.sub(r'/[a-z]{2,4}_[A-Za-z0-9_]+', '/{id}', path)}"
+    return f"{method} {re.sub(r'/[a-z]{2,5}_[A-Za-z0-9_]+', '/{id}', path)}"
 
 
 def answer(store: Store, method: str, path: str, params: Json, base_url: str) -> Json:
     """The object or list that this request gets, as a document of its own; raises Refusal."""
     sessions.expire_due(store)
     found = _get(store, path, params) if method == "GET" else _post(store, path, params)
+    wanted = [str(path) for path in params.get("expand") or []]
     if found.get("object") == "list":
-        found = {**found, "data": [_shown(store, item, base_url) for item in found["data"]]}
-    document: Json = public(_shown(store, found, base_url))
+        inner = [path.removeprefix("data.") for path in wanted]
+        found = {**found, "data": [_shown(store, item, base_url, inner) for item in found["data"]]}
+    document: Json = public(_shown(store, found, base_url, wanted))
     return document
 
 
-def _shown(store: Store, item: Json, base_url: str) -> Json:
-    return sessions.shown(store, item, base_url) if item.get("object") == "checkout.session" else item
+def _shown(store: Store, item: Json, base_url: str, wanted: list[str]) -> Json:
+    if item.get("object") == "checkout.session":
+        return sessions.shown(store, item, base_url)
+    return expanding.expanded(store, item, wanted)
 
 
 def _post(store: Store, path: str, params: Json) -> Json:
@@ -48,7 +57,16 @@ def _post(store: Store, path: str, params: Json) -> Json:
         return sessions.expire_session(store, found[1])
     if found := _CLOSE.fullmatch(path):
         return payments.close_dispute(store, found[1], won=False)
+    if found := _INVOICE.fullmatch(path):
+        return _INVOICE_VERBS[found[2]](store, found[1], params)
     raise _unknown("POST", path)
+
+
+_INVOICE_VERBS: dict[str, Callable[[Store, str, Json], Json]] = {
+    "pay": invoices.pay,
+    "void": lambda store, invoice_id, params: invoices.void(store, invoice_id),
+    "mark_uncollectible": lambda store, invoice_id, params: invoices.mark_uncollectible(store, invoice_id),
+}
 
 
 def _get(store: Store, path: str, params: Json) -> Json:

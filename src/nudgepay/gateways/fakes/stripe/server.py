@@ -4,6 +4,7 @@ import threading
 
 from nudgepay import clock
 from nudgepay.gateways.fakes.stripe import payments, sessions
+from nudgepay.gateways.fakes.stripe.billing import Billing
 from nudgepay.gateways.fakes.stripe.deliveries import Deliveries
 from nudgepay.gateways.fakes.stripe.faults import HANG_SECONDS, Faults
 from nudgepay.gateways.fakes.stripe.keys import Keys
@@ -25,6 +26,7 @@ class FakeStripe:
         self.limits = Limits()
         self.faults = Faults()
         self.deliveries = Deliveries(self.store)
+        self.billing = Billing(self.store)
         self.store.on_event = self.deliveries.queue
         self.calls: list[tuple[str, str]] = []
         self.called_at: list[float] = []
