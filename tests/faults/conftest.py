@@ -25,6 +25,12 @@ class OwnDatabase:
     def url(self) -> str:
         return self.server.url(self.name)
 
+    def cut(self) -> None:
+        """End every connection to it."""
+        self.db.close()
+        for pid in self.server.backends(self.name):
+            self.server.ask(f"SELECT pg_terminate_backend({pid})")
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[OwnServer]:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from nudgepay.gateways.fakes.stripe.deliveries import signature
@@ -104,11 +105,21 @@ def serving(url: str, home: Path, **more: str) -> Iterator[Site]:
 
 @contextlib.contextmanager
 def working(
-    url: str, home: Path, *, sink_port: int, journal: Path, name: str = "worker", **more: str
+    url: str,
+    home: Path,
+    *,
+    sink_port: int,
+    journal: Path,
+    name: str = "worker",
+    now: datetime | None = MONDAY,
+    **more: str,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A worker whose relay is the sink, and whose record of acceptance is the sink's journal."""
+    """A worker whose relay is the sink, and whose record of acceptance is the sink's journal.
+
+    Its business time begins at `now`, or is what its clock shows.
+    """
     mail = {"MAIL_TRANSPORT": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(sink_port), "SMTP_SECURITY": "none"}
-    command = [sys.executable, str(HERE / "at_work.py"), MONDAY.isoformat(), str(journal)]
+    command = [sys.executable, str(HERE / "at_work.py"), now.isoformat() if now else "-", str(journal)]
     with running(command, environment(url, home, **mail, **more), home / f"{name}.log") as process:
         yield process
 
@@ -116,11 +127,14 @@ def working(
 class Poster:
     """Posts events one after another from some threads until it is stopped, and remembers every answer."""
 
-    def __init__(self, site: Site, *, threads: int = 4, pause: float = 0.02, filling: str = "") -> None:
+    def __init__(
+        self, site: Site, *, threads: int = 4, pause: float = 0.02, filling: str = "", prefix: str = ""
+    ) -> None:
         self._site = site
         self._stopping = threading.Event()
         self._pause = pause
         self._filling = filling
+        self._prefix = prefix
         self.statuses: Counter[int] = Counter()
         self.acked: set[str] = set()
         self.slowest = 0.0
@@ -143,7 +157,7 @@ class Poster:
         count = 0
         while not self._stopping.wait(self._pause):
             count += 1
-            event_id = f"evt_{number}_{count}"
+            event_id = f"evt_{self._prefix}{number}_{count}"
             status, seconds = self._site.post_event(event_id, self._filling)
             with self._lock:
                 self.statuses[status] += 1

@@ -6,6 +6,8 @@ import threading
 from typing import Self
 
 CHUNK = 65_536
+OPENING = 1_024
+"""Bytes of a connection that name who opens it."""
 
 
 class Proxy:
@@ -18,7 +20,7 @@ class Proxy:
         self._flows = threading.Event()
         self._flows.set()
         self._lock = threading.Lock()
-        self._to_lose: list[bytes] = []
+        self._to_lose: list[tuple[bytes, bytes]] = []
         self._sockets: list[socket.socket] = []
         self.lost = 0
         self.held = 0
@@ -44,10 +46,13 @@ class Proxy:
     def go_on(self) -> None:
         self._flows.set()
 
-    def lose_answer_to(self, statement: bytes, *, times: int = 1) -> None:
-        """The next statements that contain these bytes reach the server; its answer is lost with the connection."""
+    def lose_answer_to(self, statement: bytes, *, of: bytes = b"") -> None:
+        """The next statement with these bytes reaches the server; its answer is lost with the connection.
+
+        `of`: only of connections that opened with these bytes, such as an application's name.
+        """
         with self._lock:
-            self._to_lose += [statement] * times
+            self._to_lose.append((statement, of))
 
     def _listen(self) -> None:
         while True:
@@ -59,7 +64,7 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         server = socket.socket(socket.AF_UNIX)
-        losing = threading.Event()
+        losing, opening = threading.Event(), b""
         self._sockets += [client, server]
         with client, server, contextlib.suppress(OSError):
             self._pause()
@@ -69,7 +74,8 @@ class Proxy:
             with contextlib.suppress(OSError):
                 while data := client.recv(CHUNK):
                     self._pause()
-                    if self._is_lost(data):
+                    opening = opening if len(opening) > OPENING else opening + data
+                    if self._is_lost(data, opening):
                         losing.set()
                     server.sendall(data)
             with contextlib.suppress(OSError):
@@ -91,9 +97,9 @@ class Proxy:
             self.held += 1
             self._flows.wait()
 
-    def _is_lost(self, data: bytes) -> bool:
+    def _is_lost(self, data: bytes, opening: bytes) -> bool:
         with self._lock:
-            found = next((statement for statement in self._to_lose if statement in data), None)
+            found = next((one for one in self._to_lose if one[0] in data and one[1] in opening), None)
             if found is None:
                 return False
             self._to_lose.remove(found)
