@@ -120,7 +120,7 @@ def working(
     """
     mail = {"MAIL_TRANSPORT": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(sink_port), "SMTP_SECURITY": "none"}
     command = [sys.executable, str(HERE / "at_work.py"), now.isoformat() if now else "-", str(journal)]
-    with running(command, environment(url, home, **mail, **more), home / f"{name}.log") as process:
+    with running(command, environment(url, home, **(mail | more)), home / f"{name}.log") as process:
         yield process
 
 
