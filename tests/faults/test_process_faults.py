@@ -25,7 +25,7 @@ from nudgepay.gateways.fakes.stripe import FakeStripe
 from nudges.books import MONDAY, due_clients, make_client, make_invoice, pay, rows, value
 
 CLIENTS = 400 if PROOF else 24
-WEB_KILLS = 50 if PROOF else 3
+WEB_KILLS = 20 if PROOF else 2
 STARVED = tuple(range(1, 61, 2)) if PROOF else (1, 9, 17, 33)
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(900 if PROOF else 120)]
 
