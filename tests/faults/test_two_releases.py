@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from automation.processes import hint
 from faults.harness import PROOF, all_accepted, measured, tally, wait_until
@@ -57,6 +58,15 @@ def test_workers_and_web_processes_of_both_releases_share_the_work(
         Poster(old_site, prefix="old_") as old_poster,
     ):
         wait_until(lambda: value(db, "SELECT count(*) FROM procrastinate.procrastinate_workers") == 2)
+        with db.transaction() as session:
+            session.execute(
+                text(
+                    "INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name) VALUES ('jobs', 'of_later')"
+                )
+            )
+        wait_until(
+            lambda: not rows(db, "SELECT 1 FROM procrastinate.procrastinate_jobs WHERE task_name = 'of_later'")
+        )
         for _ in range(4):
             _hint(db)
         wait_until(lambda: all_accepted(db) or _hint(db), seconds=200)
