@@ -59,6 +59,7 @@ def test_workers_and_web_processes_of_both_releases_share_the_work(
     ):
         wait_until(lambda: value(db, "SELECT count(*) FROM procrastinate.procrastinate_workers") == 2)
         with db.transaction() as session:
+            session.execute(text("SET LOCAL search_path = procrastinate"))
             session.execute(
                 text(
                     "INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name) VALUES ('jobs', 'of_later')"
