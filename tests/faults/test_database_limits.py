@@ -121,8 +121,11 @@ def test_a_full_disk_loses_no_event_that_was_answered_yes_and_all_goes_on_with_s
     tmp_path: Path, full: str, figures: Callable[..., None]
 ) -> None:
     filling = base64.b85encode(random.Random(SEED).randbytes(48_000)).decode().replace("\\", "/").replace('"', "'")
-    with small_disk(160 if full == "data" else 24) as disk:
-        places = {"data": disk} if full == "data" else {"wal": disk}
+    with (
+        small_disk(120 if full == "data" else 24) as disk,
+        tempfile.TemporaryDirectory(prefix="np-wal-", ignore_cleanup_errors=True) as elsewhere,
+    ):
+        places = {"data": disk, "wal": Path(elsewhere)} if full == "data" else {"wal": disk}
         with own_server(settings=("max_connections=30",), **places) as server:
             server.ask("CREATE DATABASE own")
             db = Database(server.url("own"))
