@@ -10,11 +10,14 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.abc import RV, PQGen
 from psycopg.adapt import AdaptersMap
+from psycopg.pq import TransactionStatus
 from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    Connection,
     Date,
     DateTime,
     Engine,
@@ -32,9 +35,28 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from nudgepay import clock
 from nudgepay.errors import OperationalError, UsageError
 
-SESSION_OPTIONS = (
-    "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
-)
+PATIENCE_SECONDS = 30.0
+"""How long a statement may take where nobody waits at the other end of a connection."""
+LONGEST_LOCK_SECONDS = 10.0
+MARGIN_SECONDS = 0.5
+"""We wait this much longer than the server allows, so that a server that works speaks first."""
+KEEPALIVES: dict[str, Any] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A server whose machine is gone is noticed by the kernel within half a minute."""
+
+
+def session_options(patience_seconds: float = PATIENCE_SECONDS) -> str:
+    """What the server itself shall enforce: UTC, and an end to statements, to waiting for locks and to idleness."""
+    statement = int(patience_seconds * 1000)
+    lock = min(int(LONGEST_LOCK_SECONDS * 1000), statement)
+    return (
+        f"-c timezone=UTC -c statement_timeout={statement} -c lock_timeout={lock}"
+        " -c idle_in_transaction_session_timeout=60000"
+    )
 
 
 def _with_binary_arrays() -> AdaptersMap:
@@ -49,6 +71,36 @@ ADAPTERS = _with_binary_arrays()
 
 class DatabaseUnavailable(OperationalError):
     """PostgreSQL cannot serve this now."""
+
+
+class _Connection(psycopg.Connection[Any]):
+    """Waits for no answer longer than its patience: a server may accept and never answer."""
+
+    patience = PATIENCE_SECONDS + MARGIN_SECONDS
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                raise
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"no answer within {self.patience:g} s") from error
+
+
+class _AsyncConnection(psycopg.AsyncConnection[Any]):
+    """The same, for the event loop."""
+
+    patience = PATIENCE_SECONDS + MARGIN_SECONDS
+
+    async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        try:
+            return await super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                raise
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"no answer within {self.patience:g} s") from error
 
 
 class Base(DeclarativeBase):
@@ -85,46 +137,65 @@ def driver_url(url: str) -> str:
 class Database:
     """One pool of connections to one PostgreSQL database."""
 
-    def __init__(self, url: str, *, pool_size: int = 5, application: str = "nudgepay") -> None:
-        """`url` is any postgresql:// URL; connects lazily, waits at most 5 s for a connection."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 5,
+        application: str = "nudgepay",
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        """`url` is any postgresql:// URL; connects lazily.
+
+        `patience_seconds` bounds each statement, and at 5 s connecting and waiting for a free connection as well.
+        """
         self.url = url
+        self._application = application
+        self._patience = patience_seconds
         self.engine: Engine = create_engine(
             driver_url(url),
+            creator=self._connect,
             pool_size=pool_size,
             max_overflow=5,
-            pool_timeout=5,
+            pool_timeout=min(5, patience_seconds),
             pool_pre_ping=True,
-            connect_args={
-                "connect_timeout": 5,
-                "application_name": application,
-                "options": SESSION_OPTIONS,
-                "context": ADAPTERS,
-            },
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    def _connect(self) -> _Connection:
+        connection = _Connection.connect(
+            libpq_url(self.url),
+            connect_timeout=min(5, int(self._patience)),
+            application_name=self._application,
+            options=session_options(self._patience),
+            context=ADAPTERS,
+            **KEEPALIVES,
+        )
+        connection.patience = self._patience + MARGIN_SECONDS
+        return connection
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on any error.
 
-        Raises DatabaseUnavailable when the server is gone, too busy or read-only.
+        Raises DatabaseUnavailable when the server is gone, too busy, silent or read-only.
         """
         session = self._sessions()
         try:
-            yield session
-            session.commit()
-        except PoolTimeout as error:
-            raise DatabaseUnavailable("no database connection became free within 5 s") from error
-        except DBAPIError as error:
-            session.rollback()
-            if is_outage(error):
-                raise DatabaseUnavailable(f"the database cannot serve this now ({_sqlstate(error)})") from error
-            raise
+            with outage_told():
+                yield session
+                session.commit()
         except BaseException:
             session.rollback()
             raise
         finally:
             session.close()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection without a transaction of ours; raises DatabaseUnavailable as `transaction` does."""
+        with outage_told(), self.engine.connect() as opened:
+            yield opened
 
     @contextmanager
     def independent(self) -> Iterator[Session]:
@@ -140,7 +211,8 @@ class Database:
         """
         suffix = "_shared" if shared else ""
         deadline = clock.monotonic() + wait_seconds
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with self.connection() as opened:
+            connection = opened.execution_options(isolation_level="AUTOCOMMIT")
             ask = text(f"SELECT pg_try_advisory_lock{suffix}(:key)")
             while not (held := bool(connection.scalar(ask, {"key": key}))) and clock.monotonic() < deadline:
                 threading.Event().wait(0.1)
@@ -161,6 +233,19 @@ class Database:
             session.execute(text("SELECT 1"))
 
 
+@contextmanager
+def outage_told() -> Iterator[None]:
+    """Turns what an outage raises into DatabaseUnavailable; what is a bug stays what it is."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseUnavailable("no database connection became free in time") from error
+    except DBAPIError as error:
+        if is_outage(error):
+            raise DatabaseUnavailable(f"the database cannot serve this now ({_sqlstate(error)})") from error
+        raise
+
+
 def _sqlstate(error: DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or type(error.orig).__name__
 
@@ -170,10 +255,8 @@ def is_outage(error: DBAPIError) -> bool:
     lock not available, deadlock or serialization failure."""
     state = getattr(error.orig, "sqlstate", None)
     if state is None:
-        return error.connection_invalidated or type(error.orig).__name__ in {
-            "OperationalError",
-            "InterfaceError",
-        }
+        is_outside = isinstance(error.orig, psycopg.OperationalError | psycopg.InterfaceError)
+        return error.connection_invalidated or is_outside
     return state[:2] in {"08", "53", "57"} or state in {"25006", "55P03", "40P01", "40001"}
 
 
@@ -185,7 +268,9 @@ def libpq_url(url: str) -> str:
 async def notifications(url: str, channel: str) -> AsyncIterator[str]:
     """The payloads sent to a channel from now on; raises DatabaseUnavailable when the connection is lost."""
     try:
-        connection = await psycopg.AsyncConnection.connect(libpq_url(url), autocommit=True, connect_timeout=5)
+        connection = await psycopg.AsyncConnection.connect(
+            libpq_url(url), autocommit=True, connect_timeout=5, **KEEPALIVES
+        )
         async with connection:
             await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             async for heard in connection.notifies():
@@ -197,17 +282,17 @@ async def notifications(url: str, channel: str) -> AsyncIterator[str]:
 class AsyncStatements:
     """Single statements on an asynchronous connection of their own, each its own transaction (autocommit)."""
 
-    def __init__(self, url: str, *, timeout: float = 5) -> None:
-        """Connects with the first statement; `timeout` in seconds bounds connecting and each statement."""
+    def __init__(self, url: str, *, patience_seconds: float = 2.5) -> None:
+        """Connects with the first statement; `patience_seconds` bounds connecting, and each statement."""
         self._conninfo = libpq_url(url)
-        self._timeout = timeout
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._patience = patience_seconds
+        self._connection: _AsyncConnection | None = None
 
     async def run(self, statement: str, values: list[Any]) -> None:
         """Execute and commit; raises DatabaseUnavailable when that is not certain."""
         try:
             connection = await self._connected()
-            await asyncio.wait_for(connection.execute(statement.encode(), values), self._timeout)
+            await connection.execute(statement.encode(), values)
         except (psycopg.Error, TimeoutError, OSError) as error:
             await self.close()
             raise DatabaseUnavailable(f"the database cannot serve this now ({type(error).__name__})") from error
@@ -216,16 +301,19 @@ class AsyncStatements:
         """Drop the connection; the next statement opens a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(psycopg.Error, OSError, TimeoutError):
-                await asyncio.wait_for(connection.close(), self._timeout)
+            with contextlib.suppress(psycopg.Error, OSError):
+                await connection.close()
 
-    async def _connected(self) -> "psycopg.AsyncConnection[Any]":
-        connection: psycopg.AsyncConnection[Any] | None = self._connection
-        if connection is None or connection.closed:
-            opening = psycopg.AsyncConnection.connect(
-                self._conninfo, autocommit=True, connect_timeout=5, options=SESSION_OPTIONS, context=ADAPTERS
+    async def _connected(self) -> _AsyncConnection:
+        if self._connection is None or self._connection.closed:
+            opening = _AsyncConnection.connect(
+                self._conninfo,
+                autocommit=True,
+                connect_timeout=int(self._patience),
+                options=session_options(self._patience),
+                context=ADAPTERS,
+                **KEEPALIVES,
             )
-            opened = await asyncio.wait_for(opening, self._timeout + 1)
-            self._connection = opened
-            return opened
-        return connection
+            self._connection = await asyncio.wait_for(opening, self._patience + MARGIN_SECONDS)
+            self._connection.patience = self._patience + MARGIN_SECONDS
+        return self._connection

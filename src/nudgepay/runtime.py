@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nudgepay.config import Settings
-from nudgepay.db import Database
+from nudgepay.db import PATIENCE_SECONDS, Database
 from nudgepay.embedded import EmbeddedServer, start_database
 from nudgepay.errors import UsageError
 from nudgepay.gateways.mail import AcceptanceSource, MailTransport
@@ -33,9 +33,16 @@ class Runtime:
 
 
 def build_runtime(
-    settings: Settings, *, announce: Callable[[str], None] = lambda _: None, pool_size: int = 5
+    settings: Settings,
+    *,
+    announce: Callable[[str], None] = lambda _: None,
+    pool_size: int = 5,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> Runtime:
-    """Connect to DATABASE_URL, or start the embedded server in development and test."""
+    """Connect to DATABASE_URL, or start the embedded server in development and test.
+
+    `patience_seconds`: how long a statement may take.
+    """
     url = settings.secret("database_url")
     server: EmbeddedServer | None = None
     if url is None:
@@ -45,7 +52,11 @@ def build_runtime(
         server, url = start_database(settings.nudgepay_home)
     return Runtime(
         settings=settings,
-        db=Database(url, pool_size=max(pool_size, settings.smtp_pool_size + BESIDE_LETTERS)),
+        db=Database(
+            url,
+            pool_size=max(pool_size, settings.smtp_pool_size + BESIDE_LETTERS),
+            patience_seconds=patience_seconds,
+        ),
         mail=transport_for(settings),
         receipts=receipts_for(settings),
         stripe=_stripe(settings),

@@ -20,6 +20,8 @@ from nudgepay.db import Database
 from nudgepay.gateways.fakes.smtp_sink import read_journal
 
 HERE = Path(__file__).parent
+PROOF = os.environ.get("NUDGEPAY_PROOF") == "1"
+SEED = int(os.environ.get("NUDGEPAY_SEED", "20260302"))
 
 
 class Nursery:
@@ -117,22 +119,23 @@ class Tally:
 
     def figures(self, name: str, **more: Any) -> dict[str, Any]:
         """For the run's summary; of a long run also for docs/evidence."""
-        if os.environ.get("NUDGEPAY_PROOF") == "1":
-            record_proof(name, self, **more)
-        return asdict(self) | more
+        return measured(name, self, **more)
 
 
-def record_proof(name: str, found: Tally, **more: Any) -> None:
-    """The figures of a long run, for docs/evidence."""
-    head = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=True
-    )
-    document = {"what": name, **asdict(found), **more, "commit": head.stdout.strip()}
-    document["date"] = datetime.now(UTC).date().isoformat()
-    directory = HERE.parent.parent / "docs" / "evidence"
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"faults-{name.lower().replace(' ', '-')}.json"
-    path.write_text(json.dumps(document, indent=2) + "\n")
+def measured(name: str, found: Tally | None = None, **more: Any) -> dict[str, Any]:
+    """The figures of a run for its summary; those of a long run go to docs/evidence as well."""
+    numbers = (asdict(found) if found else {}) | more
+    if PROOF:
+        head = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=True
+        )
+        document = {"what": name, **numbers, "commit": head.stdout.strip()}
+        document["date"] = datetime.now(UTC).date().isoformat()
+        directory = HERE.parent.parent / "docs" / "evidence"
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / f"faults-{name.lower().replace(' ', '-')}.json"
+        path.write_text(json.dumps(document, indent=2) + "\n")
+    return numbers
 
 
 def tally(db: Database, journal: Path, *, expected: Collection[int] | None = None) -> Tally:

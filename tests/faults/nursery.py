@@ -5,6 +5,7 @@
 
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -22,6 +23,8 @@ from nudgepay.gateways.smtp_client import Relay
 from nudgepay.nudges.passes import run_pass
 from nudgepay.nudges.terms import terms_of
 
+MEGABYTE = 1024 * 1024
+
 
 def work(
     *,
@@ -34,8 +37,10 @@ def work(
     speed: float,
     freeze_at: str | None = None,
     passes: int | None = None,
+    spare_memory: int | None = None,
 ) -> None:
     """Run passes until killed. `freeze_at`: stop this process (SIGSTOP) at that moment of its first letter.
+    `spare_memory`: megabytes of address space that it may take beyond what it has now.
 
     Business time is `now` when the wall clock shows `started`, and runs `speed` times as fast.
     """
@@ -44,6 +49,9 @@ def work(
     relay = Relay("127.0.0.1", port, "none", "atelier.example", step_timeout=1, total=3)
     transport = SmtpTransport(relay, pool_size=2)
     frozen: list[int] = []
+    if spare_memory is not None:
+        limit = (address_space() + spare_memory) * MEGABYTE
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
     def watch(moment: str) -> None:
         if moment == freeze_at and not frozen:
@@ -71,11 +79,19 @@ def work(
     db.close()
 
 
+def address_space() -> int:
+    """Megabytes that this process has mapped."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize() // MEGABYTE
+
+
 def _fork(arguments: dict[str, Any]) -> int:
     pid = os.fork()
     if pid == 0:
         try:
             work(**arguments)
+        except (MemoryError, RuntimeError):
+            os.write(2, b'{"pid": 0, "starved": 1}\n')
         finally:
             os._exit(0)
     return pid

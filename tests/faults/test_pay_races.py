@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from faults.harness import all_accepted, nursery, tally, wait_until
-from faults.test_worker_faults import PROOF, SEED, arguments
+from faults.harness import PROOF, SEED, all_accepted, nursery, tally, wait_until
+from faults.test_worker_faults import arguments
 from nudgepay.db import Database
 from nudgepay.gateways.fakes.smtp_sink import SmtpSink
 from nudges.books import due_clients, pay, rows, value

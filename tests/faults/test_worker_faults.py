@@ -12,19 +12,28 @@ from typing import Any
 
 import pytest
 
-from faults.harness import Nursery, all_accepted, is_gone, is_stopped_or_gone, nursery, tally, wait_until, wake
+from faults.harness import (
+    PROOF,
+    SEED,
+    Nursery,
+    all_accepted,
+    is_gone,
+    is_stopped_or_gone,
+    nursery,
+    tally,
+    wait_until,
+    wake,
+)
 from nudgepay.db import Database
 from nudgepay.gateways.fakes.smtp_session import Manners
 from nudgepay.gateways.fakes.smtp_sink import SmtpSink
 from nudgepay.gateways.fakes.smtp_turns import ACCEPT_THEN_HANG_UP, HANG_UP_BEFORE_STORING, NEVER_ANSWER, refuse
 from nudges.books import MONDAY, due_clients, rows, states, value
 
-PROOF = os.environ.get("NUDGEPAY_PROOF") == "1"
 LETTERS = 2_000 if PROOF else 200
 KILLS = 200 if PROOF else 30
-FREEZES = 20 if PROOF else 2
+FREEZES = 30 if PROOF else 2
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(900 if PROOF else 120)]
-SEED = int(os.environ.get("NUDGEPAY_SEED", "20260302"))
 
 
 @pytest.fixture

@@ -224,3 +224,14 @@ def test_every_planted_defect_applies_and_names_a_test_that_exists() -> None:
         if applied.returncode or not exists:
             stale.append(patch.stem)
     assert stale == []
+
+
+def test_every_fault_is_held_by_a_test_that_exists_or_says_why_not() -> None:
+    lines = [line for line in (ROOT / "docs" / "faults.md").read_text().splitlines() if re.match(r"\| F\d", line)]
+    numbers = [int(re.match(r"\| F(\d+)", line)[1]) for line in lines]  # type: ignore[index]
+    assert numbers == [*range(1, 41), *range(46, 52)]
+    for line in lines:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", line)
+        assert named or "Not here: " in line, line
+        for file, test in named:
+            assert f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"

@@ -49,8 +49,11 @@ def instant(value: str | None) -> datetime:
 
 
 @contextmanager
-def open_runtime(*, migrated: bool = True) -> Iterator["Runtime"]:
-    """Settings judged, database reached, schema checked; refuses with a cure instead of a trace."""
+def open_runtime(*, migrated: bool = True, patience_seconds: float | None = None) -> Iterator["Runtime"]:
+    """Settings judged, database reached, schema checked; refuses with a cure instead of a trace.
+
+    `patience_seconds`: how long a statement may take, when somebody waits for the answer.
+    """
     from nudgepay import log
     from nudgepay.config import Settings
     from nudgepay.errors import Refused
@@ -60,7 +63,8 @@ def open_runtime(*, migrated: bool = True) -> Iterator["Runtime"]:
 
     settings = Settings.load().ensure_valid(resolve=resolver_from_environment())
     log.configure(settings.log_level)
-    runtime = build_runtime(settings, announce=say)
+    patience: dict[str, Any] = {} if patience_seconds is None else {"patience_seconds": patience_seconds}
+    runtime = build_runtime(settings, announce=say, **patience)
     try:
         if migrated and current(runtime.db) != head():
             if runtime.server is None:

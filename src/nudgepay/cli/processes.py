@@ -17,9 +17,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 def serve(port: Port = 8000, host: Host = "127.0.0.1") -> None:
     """The web process; any number of them share one database."""
     from nudgepay.automation.listener import listen_for_scrapes
+    from nudgepay.web.serving import PATIENCE_SECONDS
     from nudgepay.web.serving import serve as run
 
-    with open_runtime() as runtime:
+    with open_runtime(patience_seconds=PATIENCE_SECONDS) as runtime:
         stop = listen_for_scrapes(runtime, port=runtime.settings.metrics_port)
         try:
             say(f"Pages on http://{host}:{port}")

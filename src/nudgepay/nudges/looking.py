@@ -112,6 +112,8 @@ def _ask_the_engine(
         try:
             answer = plan(client, rules=rules, calendar=terms.calendar, now=now)
             _ensure_complete(claim, answer)
+        except MemoryError:  # our own trouble, not the record's
+            raise
         except Exception as error:  # noqa: BLE001  # one poisoned record must not stop the others
             _hush(session, result, client, list(claim.fences), error)
             continue
@@ -160,6 +162,8 @@ def _write(
         client = clients[draft.client_id]
         try:
             letter = compose(draft, client, particulars[draft.letter_id], terms=terms, now=now)
+        except MemoryError:  # our own trouble, not the record's
+            raise
         except Exception as error:  # noqa: BLE001  # one poisoned record must not stop the others
             ids = [one.reminder_id for one in draft.decisions if one.reminder_id is not None]
             _hush(session, result, client, ids, error)

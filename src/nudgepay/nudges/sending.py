@@ -104,8 +104,8 @@ def _looks(batch: list[Claim], crew: Crew, run_id: uuid.UUID | None) -> Iterator
     for one in alone:
         try:
             yield _look([one], crew, run_id)
-        except DatabaseUnavailable as error:
-            logger.warning("look.postponed", client_id=one.client_id, cause=str(error))
+        except (DatabaseUnavailable, MemoryError) as error:
+            logger.warning("look.postponed", client_id=one.client_id, cause=error_text(error))
             with crew.db.transaction() as session:
                 release(session, [one], look_at=crew.now + A_MINUTE)
         except Exception as error:

@@ -6,11 +6,14 @@ Nothing is delayed for it: the batch is whatever has gathered. Each caller is an
 import asyncio
 import contextlib
 
+from nudgepay import clock
 from nudgepay.db import AsyncStatements, DatabaseUnavailable
 from nudgepay.payments.inbox import IncomingEvent
 
 MAX_BATCH = 64
 MAX_WAITING = 2_000
+LONGEST_WAIT_SECONDS = 3.0
+"""Who has waited this long behind others is refused, and comes again: no answer may take ten seconds."""
 
 STORE_MANY = """
 INSERT INTO stripe_events (event_id, type, payload)
@@ -18,7 +21,8 @@ SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING
 """
 
 
-_Waiting = tuple[IncomingEvent, "asyncio.Future[None]"]
+_Waiting = tuple[IncomingEvent, float, "asyncio.Future[None]"]
+"""An event, when it came (seconds, monotonic), and who waits for its commit."""
 
 
 class EventWriter:
@@ -35,7 +39,7 @@ class EventWriter:
         if len(self._waiting) >= MAX_WAITING:
             raise DatabaseUnavailable("too many events wait to be stored")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((event, done))
+        self._waiting.append((event, clock.monotonic(), done))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
         await done
@@ -54,13 +58,15 @@ class EventWriter:
             try:
                 failure = await self._try(batch)
             finally:
-                for _, done in batch:
+                for *_, done in batch:
                     if not done.done():
                         done.set_exception(failure) if failure is not None else done.set_result(None)
 
     async def _try(self, batch: list[_Waiting]) -> DatabaseUnavailable | None:
+        if clock.monotonic() - batch[0][1] > LONGEST_WAIT_SECONDS:
+            return DatabaseUnavailable("the event has waited too long to be stored")
         try:
-            await self._store([event for event, _ in batch])
+            await self._store([event for event, *_ in batch])
         except DatabaseUnavailable as error:
             return error
         return None

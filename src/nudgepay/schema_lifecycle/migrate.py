@@ -43,8 +43,8 @@ def head() -> str:
 
 
 def current(db: Database) -> str | None:
-    """The revision that the database has; None when it was never migrated."""
-    with db.engine.connect() as connection:
+    """The revision that the database has; None when it was never migrated. Raises DatabaseUnavailable."""
+    with db.connection() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 

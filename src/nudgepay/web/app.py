@@ -31,16 +31,19 @@ def create_app(runtime: Runtime) -> Shortcut:
     No interactive docs: the API gets its own in time.
     """
     writer = EventWriter(AsyncStatements(runtime.db.url))
+    readiness = probes.Readiness(runtime)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await writer.close()
+        readiness.close()
 
     app = FastAPI(
         title="NudgePay", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
     )
     app.state.runtime = runtime
+    app.state.readiness = readiness
     app.state.misses = Misses()
     webhook = stripe_webhook(writer, lambda: accepted_secrets(runtime.settings.secret("stripe_webhook_secret")))
     app.router.routes.append(Route(STRIPE_HOOK, webhook, methods=["POST"]))

@@ -1,46 +1,83 @@
 """Liveness checks nothing outside; readiness checks what the work needs, and that the work is being done."""
 
+import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import text
 
 from nudgepay.automation.backlog import late_queues
-from nudgepay.db import DatabaseUnavailable, is_outage
+from nudgepay.db import Database, DatabaseUnavailable
 from nudgepay.runtime import Runtime
 from nudgepay.schema_lifecycle.migrate import current, head
-from nudgepay.web.deps import RuntimeDep
 
+LONGEST_LOOK_SECONDS = 3.0
+PATIENCE_SECONDS = 2.0
+UNAVAILABLE = ["database unavailable"]
 router = APIRouter()
 
 
+class Readiness:
+    """Looks at the database with a connection and a thread of its own: busy requests cannot make a probe wait."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Connects with the first look."""
+        self._db = Database(
+            runtime.db.url, pool_size=1, application="nudgepay probe", patience_seconds=PATIENCE_SECONDS
+        )
+        self._minutes = runtime.settings.ready_backlog_minutes
+        self._looker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readiness")
+        self._looking: Future[list[str]] | None = None
+
+    async def reasons(self) -> list[str]:
+        """Why the work cannot be done, after LONGEST_LOOK_SECONDS at most; whoever asks meanwhile shares the look."""
+        if self._looking is None or self._looking.done():
+            self._looking = self._looker.submit(self._look)
+        try:
+            looking = asyncio.wrap_future(self._looking)
+            return await asyncio.wait_for(asyncio.shield(looking), LONGEST_LOOK_SECONDS)
+        except TimeoutError:
+            return UNAVAILABLE
+
+    def close(self) -> None:
+        """Let go of the thread and the connection."""
+        self._looker.shutdown(wait=False, cancel_futures=True)
+        self._db.close()
+
+    def _look(self) -> list[str]:
+        try:
+            if current(self._db) != head():
+                return ["schema is not at this code's revision"]
+            with self._db.transaction() as session:
+                is_read_only = session.scalar(text("SELECT current_setting('transaction_read_only')")) == "on"
+                late = late_queues(session, patience=timedelta(minutes=self._minutes))
+        except DatabaseUnavailable:
+            return UNAVAILABLE
+        reasons = ["database is read-only"] if is_read_only else []
+        return reasons + [
+            f"{queue}: waiting for more than {self._minutes} minutes; is a worker running?" for queue in late
+        ]
+
+
+def readiness(request: Request) -> Readiness:
+    """The process's own."""
+    found: Readiness = request.app.state.readiness
+    return found
+
+
 @router.get("/livez")
-def livez() -> Response:
+async def livez() -> Response:
     """200 while the process answers."""
     return JSONResponse({"status": "alive"})
 
 
 @router.get("/healthz")
 @router.get("/readyz")
-def readyz(runtime: RuntimeDep) -> Response:
+async def readyz(readiness: Annotated[Readiness, Depends(readiness)]) -> Response:
     """200 when the database answers with this code's schema and nothing waits too long; else 503 with the reasons."""
-    reasons = _reasons(runtime)
+    reasons = await readiness.reasons()
     status = 503 if reasons else 200
     return JSONResponse({"status": "not ready" if reasons else "ready", "reasons": reasons}, status_code=status)
-
-
-def _reasons(runtime: Runtime) -> list[str]:
-    minutes = runtime.settings.ready_backlog_minutes
-    try:
-        if current(runtime.db) != head():
-            return ["schema is not at this code's revision"]
-        with runtime.db.transaction() as session:
-            late = late_queues(session, patience=timedelta(minutes=minutes))
-    except DatabaseUnavailable:
-        return ["database unavailable"]
-    except DBAPIError as error:
-        if not is_outage(error):
-            raise
-        return ["database unavailable"]
-    return [f"{queue}: waiting for more than {minutes} minutes; is a worker running?" for queue in late]

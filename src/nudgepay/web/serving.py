@@ -12,6 +12,10 @@ from nudgepay.runtime import Runtime
 from nudgepay.web.app import create_app
 from nudgepay.web.bounded_head import BoundedHead
 
+PATIENCE_SECONDS = 2.5
+"""How long a request lets the database take over one statement: with a free connection to wait for, a dead one to
+find out and a new one to open, every answer leaves within ten seconds."""
+
 
 def serve(runtime: Runtime, *, host: str, port: int) -> None:
     """Answer until SIGTERM or SIGINT; open requests are finished for at most 8 s.

@@ -30,6 +30,7 @@ class SmtpSink:
         *,
         manners: Manners | None = None,
         on_kept: Callable[[dict[str, Any]], None] = lambda _: None,
+        port: int = 0,
     ) -> None:
         """`on_kept` is told of a letter that is written down but not yet answered, in its session's thread."""
         self.host = "127.0.0.1"
@@ -44,7 +45,7 @@ class SmtpSink:
         self.conversations = 0
         self.dropped = 0
         self._keys: set[bytes] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._listen, daemon=True, name="smtp-sink")
 
