@@ -1,13 +1,13 @@
 """The release before and this one work side by side on one database; and the one before runs on this schema."""
 
+import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from faults.harness import PROOF, all_accepted, measured, tally, wait_until
 from faults.products import Poster, environment, serving, working
 from nudgepay.db import Database
 from nudgepay.gateways.fakes.smtp_sink import SmtpSink
+from nudgepay.schema_lifecycle.migrate import migrate
 from nudges.books import due_clients, rows, value
 
 ROOT = Path(__file__).parents[2]
@@ -26,17 +27,14 @@ CLIENTS = 300 if PROOF else 24
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(600 if PROOF else 120)]
 
 
+RELEASE = tomllib.loads((ROOT / "docs" / "releases.toml").read_text())["release"][-1]
+ARCHIVE = ROOT / "tests" / "releases" / f"nudgepay-{RELEASE['version']}.tar.gz"
+
+
 @pytest.fixture
 def before(tmp_path: Path) -> str:
     """PYTHONPATH of the release before: its own source and migrations, this environment's packages."""
-    release = tomllib.loads((ROOT / "docs" / "releases.toml").read_text())["release"][-1]
-    git = shutil.which("git")
-    made = git and subprocess.run(
-        [git, "archive", release["commit"], "src", "migrations"], cwd=ROOT, capture_output=True, check=False
-    )
-    if not made or made.returncode:
-        pytest.skip(f"the commit {release['commit']} of release {release['version']} is not here: no git history")
-    with tarfile.open(fileobj=BytesIO(made.stdout)) as archive:
+    with tarfile.open(ARCHIVE) as archive:
         archive.extractall(tmp_path / "before", filter="data")
     return os.pathsep.join([str(tmp_path / "before" / "src"), *sys.path])
 
@@ -44,18 +42,20 @@ def before(tmp_path: Path) -> str:
 def test_workers_and_web_processes_of_both_releases_share_the_work(
     db: Database, database_url: str, tmp_path: Path, before: str, figures: Callable[..., None]
 ) -> None:
-    due_clients(db, CLIENTS)
+    """As a release is rolled out: the old processes run, the schema moves on under them, the new ones begin."""
+    migrate(db, RELEASE["schema_head"])
     homes = {"old": tmp_path / "old", "new": tmp_path / "new"}
     for home in homes.values():
         home.mkdir()
     with (
         SmtpSink(tmp_path / "journal.jsonl", on_kept=lambda _: time.sleep(0.05)) as sink,
-        working(database_url, homes["new"], sink_port=sink.port, journal=sink.journal) as new,
         working(database_url, homes["old"], sink_port=sink.port, journal=sink.journal, PYTHONPATH=before) as old,
-        serving(database_url, homes["new"]) as new_site,
         serving(database_url, homes["old"], PYTHONPATH=before) as old_site,
-        Poster(new_site, prefix="new_") as new_poster,
         Poster(old_site, prefix="old_") as old_poster,
+        rolled_out(db),
+        working(database_url, homes["new"], sink_port=sink.port, journal=sink.journal) as new,
+        serving(database_url, homes["new"]) as new_site,
+        Poster(new_site, prefix="new_") as new_poster,
     ):
         wait_until(lambda: value(db, "SELECT count(*) FROM procrastinate.procrastinate_workers") == 2)
         with db.transaction() as session:
@@ -91,30 +91,43 @@ def _read_from(pid: int) -> str:
     return Path(f"/proc/{pid}/environ").read_text().split("PYTHONPATH=")[1].split("\0")[0].split(os.pathsep)[0]
 
 
-def test_the_release_before_works_on_this_schema(
+def test_the_release_before_refuses_to_begin_on_a_schema_that_it_does_not_know(
     db: Database, database_url: str, tmp_path: Path, before: str
 ) -> None:
-    due_clients(db, 3)
+    """0.1.0 asks for its very own schema. From the release after it on, a schema says which code it serves."""
+    given = environment(database_url, tmp_path, PYTHONPATH=before)
+    command = [sys.executable, "-m", "nudgepay.cli", "nudge", "run"]
+    done = subprocess.run(command, env=given, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "this code needs 0002" in done.stderr
 
-    def old(*arguments: str) -> subprocess.CompletedProcess[str]:
-        given = environment(database_url, tmp_path, PYTHONPATH=before)
-        command = [sys.executable, "-m", "nudgepay.cli", *arguments]
-        return subprocess.run(
-            command, env=given, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path
-        )
 
-    where = [sys.executable, "-c", "import nudgepay; print(nudgepay.__file__)"]
-    shown = subprocess.run(where, env={"PYTHONPATH": before}, capture_output=True, text=True, check=True)
-    assert shown.stdout.startswith(str(tmp_path / "before"))
-    sent = old("nudge", "run", "--json", "--now", "2026-03-02T09:00:00Z")
-    assert (sent.returncode, value(db, "SELECT count(*) FROM letters WHERE state = 'accepted'")) == (0, 3), (
-        sent.stderr
+@contextlib.contextmanager
+def rolled_out(db: Database) -> Iterator[None]:
+    """The schema of this release, and work that is due on it."""
+    wait_until(lambda: value(db, "SELECT count(*) FROM procrastinate.procrastinate_workers") == 1)
+    migrate(db)
+    due_clients(db, CLIENTS)
+    yield
+
+
+def test_the_archive_is_the_release() -> None:
+    """Where the history is at hand: the stored source is that of the commit that the release names."""
+    made = subprocess.run(
+        ["git", "archive", "--format=tar", RELEASE["commit"], "src", "migrations"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
     )
-    for command in (["jobs", "run", "apply_events"], ["jobs", "run", "stripe_sweep"], ["jobs", "run", "retention"]):
-        done = old(*command)
-        assert done.returncode == 0, done.stderr
-    again = old("nudge", "run", "--json", "--now", "2026-03-02T10:00:00Z")
-    assert (again.returncode, value(db, "SELECT count(*) FROM letters")) == (0, 3), again.stderr
+    kept = files_of(ARCHIVE.read_bytes())
+    assert len(kept) > 150
+    if made.returncode == 0:
+        assert kept == files_of(made.stdout)
+
+
+def files_of(archive: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=BytesIO(archive)) as opened:
+        return {one.name: opened.extractfile(one).read() for one in opened if one.isfile()}
 
 
 def _hint(db: Database) -> bool:

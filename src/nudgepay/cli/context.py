@@ -59,16 +59,16 @@ def open_runtime(*, migrated: bool = True, patience_seconds: float | None = None
     from nudgepay.errors import Refused
     from nudgepay.managed_secrets.environment import resolver_from_environment
     from nudgepay.runtime import build_runtime
-    from nudgepay.schema_lifecycle.migrate import current, head, migrate
+    from nudgepay.schema_lifecycle.migrate import migrate, misfit
 
     settings = Settings.load().ensure_valid(resolve=resolver_from_environment())
     log.configure(settings.log_level)
     patience: dict[str, Any] = {} if patience_seconds is None else {"patience_seconds": patience_seconds}
     runtime = build_runtime(settings, announce=say, **patience)
     try:
-        if migrated and current(runtime.db) != head():
+        if migrated and (trouble := misfit(runtime.db)) is not None:
             if runtime.server is None:
-                raise Refused(f"The database is at {current(runtime.db)}, this code needs {head()}: nudgepay migrate")
+                raise Refused(trouble)
             migrate(runtime.db)
         yield runtime
     finally:

@@ -21,7 +21,7 @@ from nudgepay.nudges.switch import pause_reason
 from nudgepay.readiness.findings import Finding, Verdict
 from nudgepay.readiness.sender import sender_findings
 from nudgepay.runtime import Runtime
-from nudgepay.schema_lifecycle.migrate import current, head
+from nudgepay.schema_lifecycle.migrate import current, misfit
 
 OLDEST_POSTGRESQL = 15
 SILENT_SECONDS = 60
@@ -66,13 +66,12 @@ def _database(runtime: Runtime) -> Iterator[Finding]:
     verdict: Verdict = "failed" if off > CLOCK_FAILURE_SECONDS else "warning" if off > CLOCK_WARNING_SECONDS else "ok"
     cure = "" if verdict == "ok" else "Let both hosts follow NTP: letters would go at the wrong hour"
     yield Finding("clock", verdict, f"differs from the database's by {off:.1f} s", cure)
-    known, wanted = current(runtime.db), head()
-    if known == wanted:
-        yield Finding("migrations", "ok", f"the schema is at {wanted}")
+    trouble = misfit(runtime.db)
+    if trouble is None:
+        yield Finding("migrations", "ok", f"the schema is at {current(runtime.db)}")
     else:
-        yield Finding(
-            "migrations", "failed", f"the schema is at {known}, this code needs {wanted}", "nudgepay migrate"
-        )
+        found, _, cure = trouble.partition(": ")
+        yield Finding("migrations", "failed", found, cure)
 
 
 _WORKERS = """
@@ -87,7 +86,7 @@ SELECT (SELECT count(*) FROM letters WHERE state = 'unknown') AS unknown,
 
 
 def _books(runtime: Runtime, late: Late) -> Iterator[Finding]:
-    if current(runtime.db) != head():
+    if misfit(runtime.db) is not None:
         yield Finding("workers", "not_checked", "the schema is not this code's", "nudgepay migrate")
         return
     with runtime.db.transaction() as session:

@@ -7,7 +7,8 @@ from nudgepay.nudges import answers
 from nudgepay.nudges import models as nudges
 from nudgepay.nudges.mailings import models as mailings
 from nudgepay.payments import models as payments
+from nudgepay.schema_lifecycle import models as schema
 
-ROOMS = (audit, ledger, invoices, payments, nudges, answers, mailings)
+ROOMS = (schema, audit, ledger, invoices, payments, nudges, answers, mailings)
 
 METADATA = Base.metadata

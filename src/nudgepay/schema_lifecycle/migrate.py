@@ -48,6 +48,28 @@ def current(db: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def misfit(db: Database) -> str | None:
+    """Why this code cannot work on the database's schema, with the cure; None when it can.
+
+    A newer schema is fine as long as it says so: a release and the one after it share the work while one replaces
+    the other.
+    """
+    known, wanted = current(db), head()
+    if known == wanted:
+        return None
+    if known is None or known in _revisions():
+        return f"the schema is at {known or 'nothing'}, this code needs {wanted}: nudgepay migrate"
+    with db.connection() as connection:
+        oldest = connection.scalar(text("SELECT oldest_code FROM schema_state"))
+    if oldest is not None and oldest <= wanted:
+        return None
+    return f"the schema is at {known}, too new for this code ({wanted}): run the newer release"
+
+
+def _revisions() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def migrate(db: Database, to: str = "head") -> tuple[str | None, str | None]:
     """Upgrade (or downgrade) to `to`; returns the revision before and after.
 

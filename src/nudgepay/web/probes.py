@@ -12,7 +12,7 @@ from sqlalchemy import text
 from nudgepay.automation.backlog import late_queues
 from nudgepay.db import Database, DatabaseUnavailable
 from nudgepay.runtime import Runtime
-from nudgepay.schema_lifecycle.migrate import current, head
+from nudgepay.schema_lifecycle.migrate import misfit
 
 LONGEST_LOOK_SECONDS = 3.0
 PATIENCE_SECONDS = 2.0
@@ -49,8 +49,8 @@ class Readiness:
 
     def _look(self) -> list[str]:
         try:
-            if current(self._db) != head():
-                return ["schema is not at this code's revision"]
+            if (trouble := misfit(self._db)) is not None:
+                return [trouble]
             with self._db.transaction() as session:
                 is_read_only = session.scalar(text("SELECT current_setting('transaction_read_only')")) == "on"
                 late = late_queues(session, patience=timedelta(minutes=self._minutes))
