@@ -86,7 +86,7 @@ class RowReader:
     def __init__(self, columns: Mapping[str, str], *, locale: str | None, defaults: Defaults) -> None:
         """`columns` is canonical name to file's name; `locale` the file's conventions, None for ISO and plain."""
         self._columns = columns
-        self._locale = locale
+        self._locale = clean_locale(locale) if locale else None
         self._defaults = defaults
         self.faults: list[RowFault] = []
         self._numbers: dict[str, int] = {}
