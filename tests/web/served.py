@@ -8,7 +8,9 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
 
 from automation.processes import environment_of
 from nudgepay.config import Settings
@@ -42,6 +44,23 @@ class Served:
                 while not _is_whole(answered) and (received := line.recv(65_536)):
                     answered += received
         return answered, time.monotonic() - began
+
+    def ask(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        form: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, dict[str, str], str]:
+        """Status, headers by small name, and text of one ordinary request."""
+        line = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+        line.request(method, path, body=urlencode(form) if form else None, headers=kind | (headers or {}))
+        answer = line.getresponse()
+        text = answer.read().decode()
+        line.close()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, text
 
 
 def _is_whole(answered: bytes) -> bool:
