@@ -3,9 +3,6 @@
 from decimal import Decimal
 
 import pytest
-from babel import Locale
-from babel.localedata import locale_identifiers
-from babel.numbers import format_decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,17 +20,7 @@ from nudgepay.money import (
     to_minor,
 )
 
-LOCALES = sorted(locale_identifiers())
 CURRENCIES = {"JPY": 0, "EUR": 2, "USD": 2, "KWD": 3, "CLF": 4}
-
-
-def written(minor: int, currency: str, locale: str) -> str:
-    """The amount with the locale's own grouping and signs, and all decimals of the currency."""
-    found = Locale.parse(locale)
-    whole = found.decimal_formats[None].pattern.split(";")[0].split(".")[0]
-    decimals = "0" * exponent(currency)
-    pattern = f"{whole}.{decimals}" if decimals else whole
-    return format_decimal(to_major(minor, currency), format=pattern, locale=found)
 
 
 @pytest.mark.parametrize(("currency", "digits"), CURRENCIES.items())
@@ -43,27 +30,14 @@ def test_a_currency_has_its_own_number_of_decimals(currency: str, digits: int) -
     assert to_minor(Decimal(1), currency) == 10**digits
 
 
-@examples(400)
-@given(st.integers(0, MAX_MINOR_UNITS), st.sampled_from(sorted(CURRENCIES)), st.sampled_from(LOCALES))
-def test_an_amount_reads_back_as_every_locale_writes_it(minor: int, currency: str, locale: str) -> None:
-    assert parse_major(written(minor, currency, locale), currency, locale) == minor
-
-
-def test_every_locale_reads_back_what_it_wrote_at_the_edges() -> None:
-    assert len(LOCALES) > 1_000
-    for locale in LOCALES:
-        for minor in (0, 1, 99_999, 100_000, 123_456_789, MAX_MINOR_UNITS):
-            assert parse_major(written(minor, "EUR", locale), "EUR", locale) == minor, locale
-
-
-@examples(200)
+@examples(60)
 @given(st.integers(-MAX_MINOR_UNITS, MAX_MINOR_UNITS), st.sampled_from(sorted(CURRENCIES)))
 def test_minor_and_major_units_are_two_names_of_one_amount(minor: int, currency: str) -> None:
     assert to_minor(to_major(minor, currency), currency) == minor
     assert parse_major(f"{to_major(minor, currency):f}", currency) == minor
 
 
-@examples(200)
+@examples(60)
 @given(
     st.integers(0, 10**9),
     st.integers(1, 9),
@@ -194,7 +168,7 @@ def test_a_locale_falls_back_from_region_to_language_to_english(tag: str, found:
     assert str(babel_locale(tag)) == found
 
 
-@examples(200)
+@examples(60)
 @given(st.text(max_size=40), st.sampled_from([None, "de", "en", "fr", "ar", "hi"]))
 def test_any_text_is_an_amount_within_bounds_or_a_refusal(text: str, locale: str | None) -> None:
     try:

@@ -24,7 +24,7 @@ class BoundedHead(HttpToolsProtocol):
         self._start_clock()
 
     def data_received(self, data: bytes) -> None:
-        """Count what came; bodies are taken off again as they are recognised. A head that came whole needs no clock."""
+        """Count what came; bodies are taken off again as they are recognised. A whole head needs no clock."""
         self._unbounded += len(data)
         super().data_received(data)
         if self.transport.is_closing():
