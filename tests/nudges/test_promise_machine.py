@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from examples import examples
 from nudgepay.nudges.calendars import is_working_day
@@ -275,5 +275,5 @@ class Life(RuleBasedStateMachine):
                 assert not going or between == self.now, (invoice_id, between, going)
 
 
-Life.TestCase.settings = examples(60, steps=40)
-TestNoLifeBreaksThePromise = Life.TestCase
+def test_no_life_breaks_the_promise() -> None:
+    run_state_machine_as_test(Life, settings=examples(60, steps=40))
