@@ -119,6 +119,10 @@ def test_what_a_convention_does_not_write_is_not_guessed_at(text: str, locale: s
         parse_major(text, "EUR", locale)
 
 
+def test_an_amount_may_use_every_sign_there_is() -> None:
+    assert parse_major("-1,023,456,789.50", "EUR", "en") == -102_345_678_950
+
+
 def test_a_refusal_names_what_was_written_and_whose_convention_it_breaks() -> None:
     with pytest.raises(AmountError, match=r"^'1\.2\.3' is not an amount in the conventions of de$"):
         parse_major("1.2.3", "EUR", "de")
@@ -128,6 +132,12 @@ def test_a_refusal_names_what_was_written_and_whose_convention_it_breaks() -> No
         parse_major("1.5", "JPY")
     with pytest.raises(AmountError, match=r"^the amount is too large$"):
         parse_major("9" * 30, "EUR")
+    with pytest.raises(AmountError, match=r"^the amount is too large$"):
+        parse_major("10000000000000.01", "EUR")
+    with pytest.raises(AmountError, match=r"^'\$5' is not an amount in the conventions of de$"):
+        parse_major("$5", "EUR", "de")
+    with pytest.raises(AmountError, match=r"^'X' is not an amount in the conventions of de$"):
+        parse_major("X", "EUR", "de")
     with pytest.raises(AmountError, match=r"^the amount must be a finite number$"):
         to_minor(Decimal("NaN"), "EUR")
 

@@ -56,6 +56,15 @@ def test_a_step_whose_minimum_is_exactly_what_is_claimed_fits() -> None:
     assert decision(client(invoice(schedule=picky, amount_paid=1))).reason == "below_tolerance"
 
 
+def test_a_later_step_whose_minimum_is_just_reached_goes_before_an_earlier_one_without() -> None:
+    minimums = {"+3": 10_000}
+    picky = Schedule(
+        "default", 1, tuple(replace(step, minimum_remaining=minimums.get(step.code, 0)) for step in STEPS)
+    )
+    assert decision(client(invoice(schedule=picky))).action == "send"
+    assert decision(client(invoice(schedule=picky, amount_paid=1)), "DUE").action == "send"
+
+
 def test_money_in_another_currency_ends_the_reminders() -> None:
     found = decision(client(invoice(currency_mismatch=True)))
     assert (found.action, found.reason) == ("skip", "currency_mismatch")

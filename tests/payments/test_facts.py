@@ -81,6 +81,13 @@ def test_what_was_credit_is_taken_back_before_what_an_invoice_had() -> None:
     assert outcome.allocations == {(1, 1): 3_000, (1, 2): 3_000, (2, 2): 1_000}
 
 
+def test_two_refunds_share_what_was_taken_back_and_neither_exceeds_itself() -> None:
+    facts = [payment(1, 8_000, (1, 4_000), (2, 4_000)), refund(2, 3_000, of=1), refund(3, 3_000, of=1)]
+    outcome = allocate(facts, CLAIMS)
+    assert outcome.paid == {1: 2_000, 2: 0}
+    assert outcome.allocations == {(1, 1): 4_000, (1, 2): 4_000, (2, 2): 3_000, (3, 2): 1_000, (3, 1): 2_000}
+
+
 def test_a_refund_of_one_unit_is_a_refund() -> None:
     outcome = allocate([payment(1, 10_000, (1, 10_000)), refund(2, 1, of=1)], CLAIMS)
     assert (outcome.paid, outcome.reversed_on) == ({1: 9_999}, {1: 1})
