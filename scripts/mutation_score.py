@@ -1,8 +1,4 @@
-"""How many small changes to the pure rooms the tests notice: runs mutmut, bounded, and keeps the figures.
-
-Names of files narrow nothing down: the rooms are those of `[tool.mutmut]` in pyproject.toml. With `--read` the last
-run is only read.
-"""
+"""How many small changes to the rooms of `[tool.mutmut]` the tests notice; `--read` only reads the last run."""
 
 import json
 import subprocess
