@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALL = $(if $(shell command -v uv),uv pip install --quiet --python $(BIN)/python,$(BIN)/pip install --quiet --disable-pip-version-check)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test ci lint bench mutants proof clean
+.PHONY: help install demo test ci lint bench mutants mutation proof clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ bench: install  ## ratios to limits measured in the same run; figures into docs/
 
 mutants: install  ## every planted defect must turn its test red (ARGS=--only part)
 	$(BIN)/python tests/mutants/run.py --write $(ARGS)
+
+mutation: install  ## small changes to the pure rooms, and how many the tests notice (half an hour)
+	$(BIN)/python scripts/mutation_score.py $(ARGS)
 
 proof: install  ## the long forms of the fault tests; figures into docs/evidence
 	NUDGEPAY_PROOF=1 $(BIN)/pytest tests/faults -s --timeout 1200 $(ARGS)

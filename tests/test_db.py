@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from nudgepay.db import Database, DatabaseUnavailable
 from nudgepay.schema_lifecycle.migrate import current, head
@@ -24,6 +25,12 @@ def test_it_names_an_unreachable_database() -> None:
     with pytest.raises(DatabaseUnavailable):
         nowhere.ping()
     nowhere.close()
+
+
+def test_an_error_never_repeats_the_values_it_was_about(db: Database) -> None:
+    with pytest.raises(DBAPIError) as refused, db.transaction() as session:
+        session.execute(text("SELECT CAST(:value AS integer) + :other"), {"value": "Klara Lindner", "other": "\0"})
+    assert "Klara" not in str(refused.value)
 
 
 def test_it_starts_with_the_default_schedule(db: Database) -> None:

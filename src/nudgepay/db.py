@@ -159,6 +159,7 @@ class Database:
             max_overflow=5,
             pool_timeout=min(5, patience_seconds),
             pool_pre_ping=True,
+            hide_parameters=True,
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 

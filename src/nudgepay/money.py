@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import lru_cache
 
 from babel import Locale
@@ -20,9 +20,13 @@ from babel.numbers import (
 from nudgepay.errors import UsageError
 
 MAX_MINOR_UNITS = 10**15
-"""Largest amount accepted for one fact or invoice; sums of a million of them still fit a BIGINT."""
+"""Largest amount accepted for one fact or invoice: a BIGINT holds nine thousand of them, and sums are taken as
+NUMERIC in SQL and as integers without a bound here."""
+_EXACT = Context(prec=100, traps=[Inexact, InvalidOperation])
 
 _PLAIN = re.compile(r"-?\d+(\.\d+)?")
+_ALIKE = (" \u00a0\u202f", "'\u2019")
+"""Signs that people type for one another: spaces, apostrophes."""
 _LETTER_BESIDE_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 
@@ -55,8 +59,12 @@ def to_minor(major: Decimal, currency: str) -> int:
         raise AmountError("the amount must be a finite number")
     if abs(major) > MAX_MINOR_UNITS:
         raise AmountError("the amount is too large")
-    scaled = major.scaleb(exponent(currency))
-    if scaled != scaled.to_integral_value():
+    try:
+        scaled = major.scaleb(exponent(currency), _EXACT)
+        is_whole = scaled == scaled.to_integral_value(context=_EXACT)
+    except (Inexact, InvalidOperation):
+        is_whole = False
+    if not is_whole:
         raise AmountError(f"{currency} has {exponent(currency)} decimals; {major} has more")
     if abs(scaled) > MAX_MINOR_UNITS:
         raise AmountError("the amount is too large")
@@ -72,7 +80,8 @@ def parse_major(text: str, currency: str, locale: str | None = None) -> int:
     """An amount as a person wrote it, in minor units.
 
     Without a locale only `1234.56` is accepted; with one, that locale's grouping and decimal signs,
-    strictly: `1.234,56` in `de`, `1,234.56` in `en`. Raises AmountError for anything ambiguous.
+    strictly: `1.234,56` in `de`, `1,234.56` in `en`; any space or apostrophe stands for the locale's own.
+    Raises AmountError for anything ambiguous.
     """
     cleaned = text.strip()
     try:
@@ -81,8 +90,8 @@ def parse_major(text: str, currency: str, locale: str | None = None) -> int:
                 raise AmountError(f"{text!r} is not a plain amount such as 1234.56")
             value = Decimal(cleaned)
         else:
-            _refuse_foreign_signs(cleaned, locale)
-            value = parse_decimal(cleaned, locale=locale.replace("-", "_"), strict=True)
+            parsed = Locale.parse(locale.replace("-", "_"))
+            value = parse_decimal(_with_own_signs(cleaned, locale, parsed), locale=parsed, strict=True)
     except (NumberFormatError, InvalidOperation) as error:
         raise AmountError(f"{text!r} is not an amount in the conventions of {locale}") from error
     return to_minor(value, currency)
@@ -98,14 +107,13 @@ def without_symbol(text: str) -> str:
     return cleaned
 
 
-def _refuse_foreign_signs(text: str, locale: str) -> None:
-    parsed = Locale.parse(locale.replace("-", "_"))
+def _with_own_signs(text: str, locale: str, parsed: Locale) -> str:
+    """The text with the locale's own grouping sign for each that people type for it."""
     group = get_group_symbol(parsed)
-    allowed = set("0123456789-") | {get_decimal_symbol(parsed), group}
-    if group.isspace():
-        allowed |= {" ", "\u00a0", "\u202f"}
-    if not text or not set(text) <= allowed:
+    typed = next((alike for alike in _ALIKE if group in alike), group)
+    if not text or not set(text) <= set("0123456789-") | {get_decimal_symbol(parsed), *typed}:
         raise AmountError(f"{text!r} is not an amount in the conventions of {locale}")
+    return text.translate({ord(sign): group for sign in typed})
 
 
 def format_money(minor: int, currency: str, locale: str) -> str:

@@ -104,6 +104,13 @@ def test_an_automatic_answer_is_known_and_left_alone(headers: str, kind: str) ->
     assert (found.kind, found.reports) == (kind, ())
 
 
+@pytest.mark.parametrize("when", ["Fri, 31 Dec 9999 23:59:59 -1200", "Mon, 01 Jan 0001 00:00:00 +1400", "soon", ""])
+def test_a_date_that_cannot_be_is_no_date_and_no_error(when: str) -> None:
+    raw = status_notice(FAILED).replace(b"Mon, 02 Mar 2026 11:00:00 +0100", when.encode())
+    (found,) = reports(raw)
+    assert found.at is None or 1 < found.at.year < 9999
+
+
 def test_a_whole_megabyte_too_much_is_not_even_parsed() -> None:
     assert read_message(status_notice(FAILED) + b"x" * 3_000_000, source="x").kind == "other"
 

@@ -18,6 +18,7 @@ from nudgepay.invoices.importing.conventions import DateError, parse_day
 from nudgepay.invoices.importing.faults import Unreadable
 from nudgepay.invoices.importing.opening import open_records
 from nudgepay.invoices.importing.rows import Defaults
+from nudgepay.invoices.validation import FieldError
 from nudgepay.money import AmountError, exponent, parse_major, to_major
 from nudgepay.payments.importing import ImportReport, run_import
 from nudges.builders import at
@@ -197,6 +198,13 @@ def test_anything_but_one_address_is_refused(db: Database, address: str) -> None
     quoted = address.replace('"', '""')
     report = take(db, line("A-1").replace("ap@acme.example", f'"{quoted}"'))
     assert [fault.column for fault in report.errors] == ["client_email"]
+
+
+@pytest.mark.parametrize("locale", ["xx", "german", "de_DE_", "\0", "../de"])
+def test_conventions_that_nobody_knows_are_refused_and_not_guessed(db: Database, locale: str) -> None:
+    with pytest.raises(FieldError, match="locale"):
+        take(db, line("A-1", due="02/03/2026"), locale=locale)
+    assert count(db, "invoices") == 0
 
 
 def test_columns_are_mapped_by_name(db: Database) -> None:

@@ -1,6 +1,6 @@
 """A letter's fate: a mailbox that does not exist gets nothing more, another contact hears instead, and people know."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -12,7 +12,7 @@ from nudgepay.nudges.bounces import record_report
 from nudges.books import MONDAY, due_clients, rows, send, states, value
 
 
-def report(db: Database, fate: Fate = "bounced", status: str = "5.1.1", **changes: str) -> str:
+def report(db: Database, fate: Fate = "bounced", status: str = "5.1.1", **changes: object) -> str:
     given = {"message_id": value(db, "SELECT message_id FROM letters ORDER BY sending_at LIMIT 1"), "status": status}
     with db.transaction() as session:
         return record_report(
@@ -97,6 +97,19 @@ def test_a_letter_in_doubt_that_anybody_reports_on_was_taken(db: Database, sent:
         session.execute(text("UPDATE reminders SET state = 'unknown' WHERE state = 'accepted'"))
     assert report(db, "delivered", "2.0.0") == "delivered"
     assert states(db)["delivered"] == 1
+
+
+@pytest.mark.parametrize(
+    "told", [datetime(9999, 12, 31, 23, 59, tzinfo=UTC), MONDAY + timedelta(days=400), datetime(1, 1, 1, tzinfo=UTC)]
+)
+def test_an_acceptance_is_never_in_the_future_or_before_its_letter(
+    db: Database, sent: Settings, told: datetime
+) -> None:
+    with db.transaction() as session:
+        session.execute(text("UPDATE letters SET state = 'unknown'"))
+        session.execute(text("UPDATE reminders SET state = 'unknown' WHERE state = 'accepted'"))
+    assert report(db, "delivered", "2.0.0", at=told) == "delivered"
+    assert value(db, "SELECT accepted_at FROM letters") == MONDAY
 
 
 @pytest.mark.parametrize(

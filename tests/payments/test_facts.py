@@ -64,6 +64,49 @@ def test_money_in_another_currency_is_credit_and_pays_nothing() -> None:
     assert outcome.unapplied == {1: 10_000}
 
 
+def test_no_invoice_gets_more_than_was_meant_for_it() -> None:
+    outcome = allocate([payment(1, 10_000, (1, 4_000))], CLAIMS)
+    assert (outcome.paid, outcome.unapplied) == ({1: 4_000}, {1: 6_000})
+
+
+def test_an_invoice_that_is_named_twice_gets_both_parts() -> None:
+    outcome = allocate([payment(1, 5_000, (1, 3_000), (1, 2_000))], CLAIMS)
+    assert (outcome.allocations, outcome.paid) == ({(1, 1): 5_000}, {1: 5_000})
+
+
+def test_what_was_credit_is_taken_back_before_what_an_invoice_had() -> None:
+    outcome = allocate([payment(1, 10_000, (1, 3_000), (2, 3_000)), refund(2, 5_000, of=1)], CLAIMS)
+    assert outcome.paid == {1: 3_000, 2: 2_000}
+    assert outcome.reversed_on == {2: 1_000}
+    assert outcome.allocations == {(1, 1): 3_000, (1, 2): 3_000, (2, 2): 1_000}
+
+
+def test_two_refunds_share_what_was_taken_back_and_neither_exceeds_itself() -> None:
+    facts = [payment(1, 8_000, (1, 4_000), (2, 4_000)), refund(2, 3_000, of=1), refund(3, 3_000, of=1)]
+    outcome = allocate(facts, CLAIMS)
+    assert outcome.paid == {1: 2_000, 2: 0}
+    assert outcome.allocations == {(1, 1): 4_000, (1, 2): 4_000, (2, 2): 3_000, (3, 2): 1_000, (3, 1): 2_000}
+
+
+def test_a_refund_of_one_unit_is_a_refund() -> None:
+    outcome = allocate([payment(1, 10_000, (1, 10_000)), refund(2, 1, of=1)], CLAIMS)
+    assert (outcome.paid, outcome.reversed_on) == ({1: 9_999}, {1: 1})
+    assert outcome.allocations[2, 1] == 1
+
+
+def test_refunds_of_two_payments_add_up_on_their_invoice() -> None:
+    paid = [payment(1, 4_000, (1, 4_000)), payment(2, 4_000, (1, 4_000), minute=1)]
+    outcome = allocate([*paid, refund(3, 1_000, of=1), refund(4, 500, of=2)], CLAIMS)
+    assert (outcome.paid, outcome.reversed_on) == ({1: 6_500}, {1: 1_500})
+
+
+def test_a_refund_in_another_currency_takes_nothing_back() -> None:
+    foreign = payment(2, 5_000, minute=2, kind="refund", reverses="pi_1", currency="USD")
+    outcome = allocate([payment(1, 10_000, (1, 10_000)), foreign, refund(3, 2_000, of=1)], CLAIMS)
+    assert outcome.allocations == {(1, 1): 10_000, (3, 1): 2_000}
+    assert outcome.paid == {1: 8_000}
+
+
 def test_the_money_state_names_what_matters_most() -> None:
     def state(**changes: object) -> str:
         return money_state(
@@ -129,3 +172,31 @@ def _balance(outcome: Outcome, by_id: dict[int, Fact], invoice_id: int) -> int:
         for (id, number), amount in outcome.allocations.items()
         if number == invoice_id
     )
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories())
+def test_all_money_that_came_is_with_invoices_taken_back_or_credit(facts: list[Fact]) -> None:
+    outcome = allocate(facts, CLAIMS)
+    came = sum(fact.amount for fact in facts if fact.kind in INCOMING)
+    by_payment = {fact.provider_id: fact.amount for fact in facts if fact.kind in INCOMING}
+    back = dict.fromkeys(by_payment, 0)
+    for fact in facts:
+        if fact.reverses in back:
+            back[fact.reverses] += fact.amount
+    taken = sum(min(by_payment[name], amount) for name, amount in back.items())
+    assert sum(outcome.paid.values()) + sum(outcome.unapplied.values()) + taken == came
+    assert allocate(facts, CLAIMS) == outcome
+
+
+@given(st.integers(1, 100), st.integers(0, 120), st.integers(0, 50), st.booleans(), st.booleans(), st.booleans())
+def test_every_invoice_has_one_state_of_its_money(
+    due: int, paid: int, back: int, over: bool, in_payment: bool, in_review: bool
+) -> None:
+    state = money_state(
+        amount_due=due, paid=paid, reversed_amount=back, overpaid=over, in_payment=in_payment, in_review=in_review
+    )
+    assert (state == "needs_review") is in_review
+    if not in_review:
+        assert (state in {"paid", "overpaid"}) is (paid >= due)
+        assert state != "unpaid" or paid == 0

@@ -82,6 +82,8 @@ def test_an_unsigned_or_foreign_call_is_refused(provider: Provider) -> None:
         ({"events": [{"type": "bounced", "message_id": "x" * 500}]}, "events.0.message_id"),
         ({"events": [{"type": "bounced", "message_id": "x", "status": "none"}]}, "events.0.status"),
         ({"events": [{"type": "bounced", "message_id": "x"}] * 501}, "events"),
+        ({"events": [{"type": "bounced", "message_id": "x", "at": "2026-03-02T10:00:00"}]}, "events.0.at"),
+        ({"events": [{"type": "bounced", "message_id": "x", "at": "99999-01-01T00:00:00Z"}]}, "events.0.at"),
     ],
 )
 def test_what_is_not_understood_is_named(provider: Provider, body: object, names: str) -> None:

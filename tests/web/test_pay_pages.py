@@ -302,6 +302,11 @@ def test_a_part_can_be_contested_and_only_the_rest_is_claimed(payer: Payer) -> N
     assert "1.000,00\xa0€" in payer.get().text
 
 
+def test_words_that_no_text_may_hold_are_refused_and_nothing_is_contested(payer: Payer) -> None:
+    assert payer.post("/dispute", message="a\0b").status_code == 422
+    assert payer.holds()["disputed"] == 0
+
+
 def test_all_of_it_can_be_contested(payer: Payer) -> None:
     assert payer.post("/dispute", message="nie bestellt").status_code == 200
     assert payer.holds()["disputed"] == 123_450

@@ -1,5 +1,6 @@
 """The hook stores what is signed, refuses what is not, and never says yes without a commit."""
 
+import gzip
 import json
 import random
 import time
@@ -124,6 +125,14 @@ def test_text_that_only_looks_like_an_escape_is_kept(client: TestClient, runtime
     raw = b'{"id": "evt_1", "type": "ping", "x": "\\\\u0000 \\ud83d\\ude00"}'
     assert post(client, raw).status_code == 200
     assert stored(runtime) == ["evt_1"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "GZIP", "identity, gzip"])
+def test_a_compressed_body_is_not_even_read(client: TestClient, runtime: Runtime, encoding: str) -> None:
+    raw = gzip.compress(event())
+    headers = {"Stripe-Signature": signature(raw, SECRET, int(time.time())), "Content-Encoding": encoding}
+    assert client.post("/webhooks/stripe", content=raw, headers=headers).status_code == 415
+    assert stored(runtime) == []
 
 
 def test_a_body_larger_than_any_event_is_refused_by_its_length(client: TestClient, runtime: Runtime) -> None:

@@ -128,9 +128,9 @@ def _address(group: Message) -> str:
 def _instant(message: Message) -> datetime | None:
     try:
         at = parsedate_to_datetime(str(message.get("Date", "")))
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _is_automatic(message: Message) -> bool:

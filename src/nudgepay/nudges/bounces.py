@@ -38,9 +38,9 @@ def record_report(session: Session, report: DeliveryReport, *, now: datetime, ac
         return "other_recipient"
     state = letter.state
     if state == "unknown":
-        mark_accepted(
-            session, letter.id, accepted_at=report.at or now, now=now, actor=actor, source=report.source or "report"
-        )
+        accepted_at = _believable(report.at, letter.sending_at, now)
+        source = report.source or "report"
+        mark_accepted(session, letter.id, accepted_at=accepted_at, now=now, actor=actor, source=source)
         state = "accepted"
     if state not in OPEN_TO[report.fate]:
         return "repeated"
@@ -62,12 +62,17 @@ def record_report(session: Session, report: DeliveryReport, *, now: datetime, ac
     return report.fate
 
 
+def _believable(told: datetime | None, sending_at: datetime, now: datetime) -> datetime:
+    """Somebody else's clock, within what is possible: not before we began to send, not after `now`."""
+    return now if told is None else max(sending_at, min(told, now))
+
+
 def _locked(session: Session, report: DeliveryReport) -> Row[Any] | None:
     try:
         letter_id = letter_id_of(report.message_id)
     except UsageError:
         return None
-    query = text("SELECT id, client_id, to_address, state FROM letters WHERE id = :letter")
+    query = text("SELECT id, client_id, to_address, state, sending_at FROM letters WHERE id = :letter")
     found = session.execute(query, {"letter": letter_id}).one_or_none()
     if found is None:
         return None

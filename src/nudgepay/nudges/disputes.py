@@ -20,7 +20,7 @@ MAX_MESSAGE = 2000
 
 
 class DisputeOutOfRange(UsageError):
-    """The contested amount is none that is owed, or the message is too long."""
+    """The contested amount is none that is owed, or the message cannot be kept."""
 
 
 class DisputeResolved(Conflict):
@@ -47,6 +47,8 @@ def open_dispute(
         raise DisputeOutOfRange("the contested amount must be a part of what is owed")
     if message is not None and len(message) > MAX_MESSAGE:
         raise DisputeOutOfRange(f"the message must not be longer than {MAX_MESSAGE} characters")
+    if message is not None and "\0" in message:
+        raise DisputeOutOfRange("message: holds a NUL character, which no text may hold; remove it")
     contested = None if amount == invoice.amount_remaining else amount
     dispute = session.scalar(
         select(Dispute).where(

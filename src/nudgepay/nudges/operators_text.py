@@ -35,6 +35,7 @@ VARIABLES = frozenset(
 """What operators' text may name; docs/letters.md explains each."""
 
 LONGEST_SOURCE = 10_000
+MOST_MARKS = 500
 _TAGS = frozenset(
     {
         "#",
@@ -55,11 +56,9 @@ _TAGS = frozenset(
 _FILTERS = frozenset(
     {"append", "capitalize", "default", "downcase", "minus", "plus", "prepend", "size", "strip", "truncate", "upcase"}
 )
-_LINK = re.compile(r"[a-z][a-z0-9+.-]*://|\b(?:mailto|javascript|data|tel):|\bwww\.|\]\(", re.IGNORECASE)
-_BARE_DOMAIN = re.compile(
-    r"\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|info|biz|io|app|link|top|xyz|de|at|ch|uk|eu)\b", re.IGNORECASE
-)
-_MARKUP = re.compile(r"</?[a-z][^>]*>", re.IGNORECASE)
+_LINK = re.compile(r"(?<=[a-z0-9+.-])://|\b(?:mailto|javascript|data|tel):|\bwww\.|\]\(", re.IGNORECASE)
+_BARE_DOMAIN = re.compile(r"(?<=[\w-])\.(?:com|net|org|info|biz|io|app|link|top|xyz|de|at|ch|uk|eu)\b", re.IGNORECASE)
+_MARKUP = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 _ACCOUNT = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
 
 
@@ -91,6 +90,8 @@ _LIQUID = _small_liquid()
 def _compiled(source: str) -> BoundTemplate:
     if len(source) > LONGEST_SOURCE:
         raise TemplateError(f"the template is longer than {LONGEST_SOURCE} characters; shorten it")
+    if source.count("{{") + source.count("{%") > MOST_MARKS:
+        raise TemplateError(f"the template has more than {MOST_MARKS} tags and outputs; shorten it")
     try:
         return _LIQUID.from_string(source)
     except LiquidError as error:

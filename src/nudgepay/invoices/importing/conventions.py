@@ -10,6 +10,7 @@ from babel.dates import get_date_format
 from nudgepay.errors import UsageError
 from nudgepay.money import babel_locale
 
+LONGEST = 40
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _PARTS = re.compile(r"(\d{1,4})\s*[./\- ]\s*(\d{1,2})\s*[./\- ]\s*(\d{1,4})\.?")
 
@@ -33,6 +34,8 @@ def parse_day(text: str, locale: str | None) -> date:
     Raises DateError.
     """
     cleaned = text.strip()
+    if len(cleaned) > LONGEST:
+        raise DateError(f"is longer than {LONGEST} characters, which no date is; write one such as 2026-03-31")
     if found := _ISO.fullmatch(cleaned):
         return _made(cleaned, int(found[1]), int(found[2]), int(found[3]))
     found = _PARTS.fullmatch(cleaned)

@@ -40,8 +40,8 @@ class RowReader:
         """`columns` is field to the file's names; `locale` the file's conventions, None for ISO and plain."""
         self._columns = columns
         self._layout = layout
-        self._locale = locale
-        self._amount_locale = {"plain": None, "locale": locale, "en": locale or "en"}[layout.amounts]
+        self._locale = clean_locale(locale) if locale else None
+        self._amount_locale = {"plain": None, "locale": self._locale, "en": self._locale or "en"}[layout.amounts]
         self._defaults = defaults
         self._lines = Lines(layout.lines, self._fault_of)
         self._is_open_amount = "amount_open" in columns and "amount" not in columns

@@ -7,11 +7,10 @@ it comes: a fate that is known changes nothing, so a replay needs no memory.
 import asyncio
 import binascii
 from collections import Counter
-from datetime import datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -38,7 +37,7 @@ class MailEvent(BaseModel):
     message_id: str = Field(max_length=400)
     recipient: str = Field(default="", max_length=254)
     status: str = Field(default="", max_length=12, pattern=r"^([245]\.\d{1,3}\.\d{1,3})?$")
-    at: datetime | None = None
+    at: AwareDatetime | None = None
 
 
 class MailEvents(BaseModel):

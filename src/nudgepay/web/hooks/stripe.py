@@ -19,6 +19,13 @@ class TooLarge(Exception):
     """The body is larger than any event of Stripe's."""
 
 
+class Compressed(Exception):
+    """Stripe compresses nothing, and what is signed are the bytes as they came."""
+
+
+UNREADABLE: dict[type[BaseException], int] = {TooLarge: 413, Compressed: 415}
+
+
 def stripe_webhook(
     writer: EventWriter, accepted: Callable[[], tuple[str, ...]]
 ) -> Callable[[Request], Awaitable[Response]]:
@@ -32,13 +39,15 @@ def stripe_webhook(
         if not secrets:
             return PlainTextResponse("Not found", 404)
         try:
+            if _header(request, b"content-encoding").lower() not in {"", "identity"}:
+                raise Compressed
             async with asyncio.timeout(READ_TIMEOUT_SECONDS):
                 raw = await _read(request)
             ensure_signed(raw, _header(request, b"stripe-signature"), secrets, now=clock.now())
             event = parse(raw)
             await writer.write(event)
-        except (TooLarge, TimeoutError, ClientDisconnect) as error:
-            return _refuse(413 if isinstance(error, TooLarge) else 408, "unreadable")
+        except (TooLarge, Compressed, TimeoutError, ClientDisconnect) as error:
+            return _refuse(UNREADABLE.get(type(error), 408), "unreadable")
         except BadSignature as error:
             return _refuse(400, f"signature_{error.reason}")
         except BadEvent:
