@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from nudgepay.db import Database, DatabaseUnavailable
-from nudgepay.schema_lifecycle.migrate import current, head
+from nudgepay.schema_lifecycle.revisions import current, head
 
 
 def test_it_migrates_to_the_head(db: Database) -> None:

@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add two tables, and the index that finds what was paid lately."""
+    """Add two tables, and indexes that find what happened lately among all that was ever stored."""
     op.create_table(
         "mailings",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -81,10 +81,18 @@ def upgrade() -> None:
         sa.UniqueConstraint("token", name=op.f("uq_invoice_documents_token")),
     )
     op.create_index("ix_invoices_paid_at", "invoices", ["closed_at"], postgresql_where=sa.text("status = 'paid'"))
+    op.create_index(
+        "ix_invoices_amnesty", "invoices", ["amnesty_at"], postgresql_where=sa.text("amnesty_at IS NOT NULL")
+    )
+    op.create_index("ix_letters_sending_at", "letters", ["sending_at"])
+    op.create_index("ix_money_facts_recorded_at", "money_facts", ["recorded_at"])
 
 
 def downgrade() -> None:
     """Take them back."""
+    op.drop_index("ix_money_facts_recorded_at", table_name="money_facts")
+    op.drop_index("ix_letters_sending_at", table_name="letters")
+    op.drop_index("ix_invoices_amnesty", table_name="invoices", postgresql_where=sa.text("amnesty_at IS NOT NULL"))
     op.drop_index("ix_invoices_paid_at", table_name="invoices", postgresql_where=sa.text("status = 'paid'"))
     op.drop_table("invoice_documents")
     op.drop_table("mailings")

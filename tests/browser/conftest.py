@@ -17,7 +17,9 @@ from nudgepay import clock
 from nudgepay.config import Settings
 from nudgepay.gateways.fakes.stripe import FakeStripe
 from nudgepay.invoices.actions import create_client, create_invoice
-from nudgepay.invoices.models import Contact, Invoice
+from nudgepay.invoices.models import Client, Contact, Invoice
+from nudgepay.nudges.mailings.models import Mailing
+from nudgepay.nudges.mailings.statements import request_statement
 from nudgepay.nudges.passes import run_pass
 from nudgepay.nudges.queries import load_clients
 from nudgepay.nudges.switch import ensure_switch
@@ -115,6 +117,13 @@ class Shop:
         with self.runtime.db.transaction() as session:
             client = load_clients(session, [self.client_id], now=clock.now())[self.client_id]
         return client.contacts[0].blocked is not None
+
+    def statement_link(self) -> str:
+        """The page behind a statement of account that was asked for."""
+        with self.runtime.db.transaction() as session:
+            client = session.get_one(Client, self.client_id)
+            request_statement(session, client, terms=terms_of(self.runtime.settings), now=clock.now())
+            return f"{self.url}/s/{session.query(Mailing).one().token}"
 
     def apply_events(self) -> None:
         drain(self.runtime.db, self.runtime.stripe, terms=stripe_terms(self.runtime.settings), now=clock.now())

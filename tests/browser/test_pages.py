@@ -36,6 +36,7 @@ def test_every_page_is_readable_by_everybody(browser: Browser, shop: Shop, size:
             "invoice": shop.link(),
             "invoice in German": shop.link("?lang=de"),
             "unsubscribe": f"{shop.url}/u/{shop.contact_token}",
+            "statement": shop.statement_link(),
             "outbox": f"{shop.url}/outbox",
         }.items():
             page.goto(url)

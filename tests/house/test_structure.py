@@ -9,6 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from pytest_socket import SocketConnectBlockedError
 from sqlalchemy import inspect as inspect_database
 
@@ -20,7 +22,8 @@ from nudgepay.db import Database
 from nudgepay.nudges.reasons import FINAL_REASONS, HELD_REASONS
 from nudgepay.runtime import Runtime
 from nudgepay.schema_lifecycle.metadata import METADATA
-from nudgepay.schema_lifecycle.migrate import current, head, migrate
+from nudgepay.schema_lifecycle.migrate import migrate
+from nudgepay.schema_lifecycle.revisions import current, head, migrations_directory
 from nudgepay.web.app import create_app
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +78,9 @@ def test_every_public_function_says_what_it_does() -> None:
 
 
 def test_the_migration_head_file_names_the_head() -> None:
-    assert (ROOT / "migrations" / ".head").read_text().strip() == head()
+    config = Config()
+    config.set_main_option("script_location", str(migrations_directory()))
+    assert ScriptDirectory.from_config(config).get_current_head() == head()
 
 
 def test_models_and_migrations_agree(db: Database) -> None:

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nudgepay.nudges.languages import LANGUAGES
-from nudgepay.nudges.letter_text import NAMES, built_in, parse_template, words
+from nudgepay.nudges.letter_text import NAMES, built_in, parse_template
 from nudgepay.nudges.letter_values import Reading, operators_values
+from nudgepay.nudges.letter_words import words
 from nudgepay.nudges.operators_text import SAMPLES, VARIABLES, TemplateError, check_template, render_text
 from nudges.catalogues import assert_complete
 from nudges.letter_builders import letter

@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import text
 
 from nudgepay.db import Database
-from nudgepay.schema_lifecycle.migrate import head, migrate, misfit
+from nudgepay.schema_lifecycle.migrate import migrate
+from nudgepay.schema_lifecycle.revisions import head, misfit
 
 
 def newer(db: Database, oldest_code: str) -> None:

@@ -1,14 +1,17 @@
 """Two servers that speak Stripe's API, each able to take one payment, and an endpoint that takes webhooks."""
 
+import fcntl
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import stripe
@@ -150,17 +153,27 @@ def ours() -> Iterator[Ours]:
 
 @contextmanager
 def localstripe() -> Iterator[Localstripe]:
-    """localstripe, a stand-in by others, in a process of its own."""
+    """localstripe, a stand-in by others, in a process of its own.
+
+    It begins by removing one file of a fixed name: of two that begin at once, one would fail.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "localstripe", "--port", str(port), "--from-scratch"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (Path(tempfile.gettempdir()) / "nudgepay-localstripe.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "localstripe", "--port", str(port), "--from-scratch"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            _wait_for(port, process)
+        except BaseException:
+            process.kill()
+            process.wait(10)
+            raise
     try:
-        _wait_for(port, process)
         yield Localstripe("localstripe", f"http://127.0.0.1:{port}")
     finally:
         process.terminate()

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nudgepay.db import Database
     from nudgepay.runtime import Runtime
 
 
@@ -59,7 +60,7 @@ def open_runtime(*, migrated: bool = True, patience_seconds: float | None = None
     from nudgepay.errors import Refused
     from nudgepay.managed_secrets.environment import resolver_from_environment
     from nudgepay.runtime import build_runtime
-    from nudgepay.schema_lifecycle.migrate import migrate, misfit
+    from nudgepay.schema_lifecycle.revisions import misfit
 
     settings = Settings.load().ensure_valid(resolve=resolver_from_environment())
     log.configure(settings.log_level)
@@ -69,7 +70,13 @@ def open_runtime(*, migrated: bool = True, patience_seconds: float | None = None
         if migrated and (trouble := misfit(runtime.db)) is not None:
             if runtime.server is None:
                 raise Refused(trouble)
-            migrate(runtime.db)
+            _migrate(runtime.db)
         yield runtime
     finally:
         runtime.close()
+
+
+def _migrate(db: "Database") -> None:
+    from nudgepay.schema_lifecycle.migrate import migrate
+
+    migrate(db)

@@ -7,7 +7,7 @@ from typing import Any
 from nudgepay.money import format_money
 from nudgepay.nudges.languages import format_day, pick_language, reading_locale, spells_without_sharp_s
 from nudgepay.nudges.letter_input import TONES, LetterInput, LetterLine
-from nudgepay.nudges.letter_text import counted, words
+from nudgepay.nudges.letter_words import counted, words
 
 
 class Reading:

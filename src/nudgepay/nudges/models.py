@@ -70,6 +70,7 @@ class Letter(Base):
         Index("ix_letters_client_id", "client_id", "sending_at"),
         Index("ix_letters_contact_id", "contact_id", "sending_at"),
         Index("ix_letters_to_address", "to_address", "sending_at"),
+        Index("ix_letters_sending_at", "sending_at"),
         Index("ix_letters_unsettled", "state", postgresql_where=text("state IN ('sending', 'unknown')")),
     )
 

@@ -21,6 +21,7 @@ class MoneyFact(Base):
     __table_args__ = (
         UniqueConstraint("provider", "provider_id", "kind"),
         Index("ix_money_facts_client_id", "client_id"),
+        Index("ix_money_facts_recorded_at", "recorded_at"),
         Index("ix_money_facts_reverses", "provider", "reverses"),
         CheckConstraint("amount > 0", name="amount_positive"),
         CheckConstraint("kind IN ('payment', 'refund', 'chargeback', 'credit', 'manual')", name="kind"),

@@ -21,7 +21,7 @@ from nudgepay.nudges.switch import pause_reason
 from nudgepay.readiness.findings import Finding, Verdict
 from nudgepay.readiness.sender import sender_findings
 from nudgepay.runtime import Runtime
-from nudgepay.schema_lifecycle.migrate import current, misfit
+from nudgepay.schema_lifecycle.revisions import current, misfit
 
 OLDEST_POSTGRESQL = 15
 SILENT_SECONDS = 60

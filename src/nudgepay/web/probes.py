@@ -12,7 +12,7 @@ from sqlalchemy import text
 from nudgepay.automation.backlog import late_queues
 from nudgepay.db import Database, DatabaseUnavailable
 from nudgepay.runtime import Runtime
-from nudgepay.schema_lifecycle.migrate import misfit
+from nudgepay.schema_lifecycle.revisions import misfit
 
 LONGEST_LOOK_SECONDS = 3.0
 PATIENCE_SECONDS = 2.0

@@ -15,7 +15,8 @@ FRESH = timedelta(days=1)
 
 _LEFT = """
 SELECT l.id FROM letters l
- WHERE l.accepted_at > :since AND NOT EXISTS (SELECT FROM mailings m WHERE m.dedup_key = 'copy:' || l.id)
+ WHERE l.sending_at > :since AND l.accepted_at IS NOT NULL
+   AND NOT EXISTS (SELECT FROM mailings m WHERE m.dedup_key = 'copy:' || l.id)
  ORDER BY l.accepted_at, l.id LIMIT :most
 """
 

@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from nudgepay.money import format_money
 from nudgepay.nudges.languages import format_day, pick_language, plural_form, reading_locale, spells_without_sharp_s
-from nudgepay.nudges.letter_text import TEMPLATES as LETTER_TEMPLATES
-from nudgepay.nudges.letter_text import words as letter_words
+from nudgepay.nudges.letter_words import TEMPLATES as LETTER_TEMPLATES
+from nudgepay.nudges.letter_words import words as letter_words
 
 if TYPE_CHECKING:
     from nudgepay.nudges.mailings.composing import Addressee
