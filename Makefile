@@ -37,6 +37,9 @@ ci: lint test  ## what a pull request must pass
 bench: install  ## ratios to limits measured in the same run; figures into docs/evidence
 	$(BIN)/python bench/webhook.py
 	$(BIN)/python bench/planning.py
+	$(BIN)/python bench/sending.py
+	$(BIN)/python bench/growth.py
+	$(BIN)/python bench/start.py
 
 mutants: install  ## every planted defect must turn its test red (ARGS=--only part)
 	$(BIN)/python tests/mutants/run.py --write $(ARGS)
