@@ -23,6 +23,7 @@ KNOWN_DEFAULTS = ("changeme", "change-me", "secret", "password", "default", "exa
 BCRYPT = re.compile(r"\$2[aby]\$(\d{2})\$[./A-Za-z0-9]{53}")
 SELECTOR = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*")
 HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,60}")
+MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 
@@ -67,6 +68,17 @@ def _business(settings: "Settings") -> Iterator[SettingProblem]:
     match = HOURS.fullmatch(settings.sending_hours)
     if match is None or settings.sending_hours[:5] >= settings.sending_hours[6:]:
         yield SettingProblem("SENDING_HOURS", "is no range of hours in one day", "Use HH:MM-HH:MM")
+
+
+def _recipients(settings: "Settings") -> Iterator[SettingProblem]:
+    listed = {
+        "ADMIN_EMAIL": settings.admin_email or "",
+        "DIGEST_RECIPIENTS": settings.digest_recipients,
+        "COPY_LETTERS_TO": settings.copy_letters_to or "",
+    }
+    for name, value in listed.items():
+        if any(part.strip() and not MAILBOX.fullmatch(part.strip()) for part in value.split(",")):
+            yield SettingProblem(name, "holds what is no plain address", "Write name@example.com")
 
 
 def _digest(settings: "Settings") -> Iterator[SettingProblem]:
@@ -212,7 +224,7 @@ def _live_stripe(settings: "Settings") -> Iterator[SettingProblem]:
         yield SettingProblem("STRIPE_WEBHOOK_SECRET", "is missing while Stripe is used", cure)
 
 
-ALWAYS: tuple[Rule, ...] = (_address, _database, _business, _digest, _mail, _dkim, _stripe)
+ALWAYS: tuple[Rule, ...] = (_address, _database, _business, _recipients, _digest, _mail, _dkim, _stripe)
 STRICT: tuple[Rule, ...] = (
     _present,
     _managed,
