@@ -70,8 +70,10 @@ LETTERS = """
 INSERT INTO letters (id, client_id, contact_id, currency, amount, locale, to_address, message_id, token, state,
                      subject, mime, looked_at, sending_at, accepted_at)
 SELECT gen_random_uuid(), i.client_id, k.id, 'EUR', 10000, 'en', k.email, 'm' || i.id, md5('l' || i.id), 'delivered',
-       's', 'x'::bytea, %(now)s - interval '40 days', %(now)s - interval '40 days', %(now)s - interval '40 days'
-  FROM invoices i JOIN contacts k ON k.client_id = i.client_id WHERE i.status = 'paid'
+       's', 'x'::bytea, at, at, at
+  FROM invoices i JOIN contacts k ON k.client_id = i.client_id,
+       LATERAL (SELECT %(now)s - interval '40 days' - i.id * interval '1 second') AS sent (at)
+ WHERE i.status = 'paid'
 """
 REMINDERS = """
 INSERT INTO reminders (invoice_id, client_id, step, schedule_version, state, due_at, look_at)

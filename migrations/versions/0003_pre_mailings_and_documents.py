@@ -86,10 +86,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_letters_sending_at", "letters", ["sending_at"])
     op.create_index("ix_money_facts_recorded_at", "money_facts", ["recorded_at"])
+    op.create_index(
+        "ix_ledger_entries_unended", "ledger_entries", ["started_at"], postgresql_where=sa.text("outcome IS NULL")
+    )
 
 
 def downgrade() -> None:
     """Take them back."""
+    op.drop_index(
+        "ix_ledger_entries_unended", table_name="ledger_entries", postgresql_where=sa.text("outcome IS NULL")
+    )
     op.drop_index("ix_money_facts_recorded_at", table_name="money_facts")
     op.drop_index("ix_letters_sending_at", table_name="letters")
     op.drop_index("ix_invoices_amnesty", table_name="invoices", postgresql_where=sa.text("amnesty_at IS NOT NULL"))

@@ -17,7 +17,10 @@ class LedgerEntry(Base):
     """One execution. Started and never ended means that it was killed."""
 
     __tablename__ = "ledger_entries"
-    __table_args__ = (Index("ix_ledger_entries_kind_name_started_at", "kind", "name", "started_at"),)
+    __table_args__ = (
+        Index("ix_ledger_entries_kind_name_started_at", "kind", "name", "started_at"),
+        Index("ix_ledger_entries_unended", "started_at", postgresql_where=text("outcome IS NULL")),
+    )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     kind: Mapped[str]

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from email_validator import EmailNotValidError, validate_email
-
 from nudgepay.errors import OperationalError, UsageError
 
 FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
@@ -156,6 +154,8 @@ def ensure_address(text: str) -> str:
 
     Refuses display names, lists, address literals, quoted local parts, control characters (RFC 5321, RFC 5891).
     """
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415  # it loads a DNS client
+
     if FORBIDDEN.search(text) or len(text) > 254:
         raise BadAddress("the address holds control characters or is too long: correct the contact")
     try:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from nudgepay.config import Settings
 from nudgepay.errors import UsageError
-from nudgepay.gateways.dkim_signing import SigningTransport, signer_from
 from nudgepay.gateways.idempotency import IdempotentTransport
 from nudgepay.gateways.mail import AcceptanceSource, MailTransport, NoReceipts, SenderNotReady
 from nudgepay.gateways.outbox import Outbox
@@ -31,6 +30,8 @@ def transport_for(settings: Settings) -> MailTransport:
 def _signing(smtp: SmtpTransport, settings: Settings) -> MailTransport:
     if settings.dkim_domain is None or settings.dkim_selector is None or settings.dkim_key_file is None:
         return smtp
+    from nudgepay.gateways.dkim_signing import SigningTransport, signer_from  # noqa: PLC0415  # DNS and RSA, for who signs
+
     signer = signer_from(
         domain=settings.dkim_domain, selector=settings.dkim_selector, key_file=settings.dkim_key_file
     )

@@ -5,7 +5,6 @@ from functools import lru_cache
 from zoneinfo import available_timezones
 
 from babel import Locale, UnknownLocaleError
-from email_validator import EmailNotValidError, validate_email
 
 from nudgepay.errors import UsageError
 
@@ -42,6 +41,8 @@ def clean_line(value: str, field: str, *, longest: int = MAX_NAME) -> str:
 @lru_cache(maxsize=65_536)
 def clean_email(value: str, field: str = "email") -> str:
     """One address, normalised (lower-case domain, IDN as Unicode); raises FieldError. Asks no DNS."""
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415  # it loads a DNS client
+
     text = clean_line(value, field, longest=MAX_EMAIL)
     try:
         found = validate_email(

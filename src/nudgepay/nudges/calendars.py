@@ -6,8 +6,6 @@ from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-import holidays
-
 WEEKEND = frozenset({5, 6})
 MAX_DAYS_WITHOUT_WORK = 60
 """No country closes longer; a guard against a calendar that never opens."""
@@ -21,6 +19,8 @@ def zone(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=1024)
 def _public_holidays(country: str, year: int) -> frozenset[date]:
+    import holidays  # noqa: PLC0415  # the countries of the world, for whoever plans
+
     try:
         return frozenset(holidays.country_holidays(country, years=year))
     except NotImplementedError:
