@@ -7,7 +7,7 @@ from typing import Any
 
 from nudgepay.errors import NudgePayError
 from nudgepay.nudges.mailings.models import Mailing
-from nudgepay.nudges.mailings.rendering import render
+from nudgepay.nudges.mailings.rendering import Addressee, render
 from nudgepay.nudges.mime import Attachment, MailHeaders, build_mime
 from nudgepay.nudges.terms import Terms
 
@@ -37,16 +37,6 @@ class Composed:
 
     subject: str
     mime: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Addressee:
-    """Who reads: a contact of a client, or the business itself (without `unsubscribe_token`)."""
-
-    name: str
-    email: str
-    locale: str
-    unsubscribe_token: str | None = None
 
 
 def compose(

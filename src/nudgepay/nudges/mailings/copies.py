@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from nudgepay.nudges.mailings.composing import Addressee, Composed, NotAnyMore, compose
+from nudgepay.nudges.mailings.composing import Composed, NotAnyMore, compose
 from nudgepay.nudges.mailings.models import Mailing
 from nudgepay.nudges.mailings.queue import enqueue
+from nudgepay.nudges.mailings.rendering import Addressee
 from nudgepay.nudges.mime import Attachment
 from nudgepay.nudges.terms import Terms
 

@@ -8,10 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from nudgepay.nudges.calendars import local_day, local_instant, zone
-from nudgepay.nudges.mailings.composing import Addressee, Composed, compose
+from nudgepay.nudges.mailings.composing import Composed, compose
 from nudgepay.nudges.mailings.models import Mailing
 from nudgepay.nudges.mailings.queue import enqueue
-from nudgepay.nudges.mailings.rendering import Voice
+from nudgepay.nudges.mailings.rendering import Addressee, Voice
 from nudgepay.nudges.queries import load_clients, rules_now
 from nudgepay.nudges.simulate import simulate
 from nudgepay.nudges.switch import pause_reason

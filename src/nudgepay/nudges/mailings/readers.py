@@ -6,8 +6,9 @@ from sqlalchemy.orm import Session
 
 from nudgepay.invoices.models import Contact
 from nudgepay.invoices.queries import lock_client
-from nudgepay.nudges.mailings.composing import Addressee, NotAnyMore, NotNow
+from nudgepay.nudges.mailings.composing import NotAnyMore, NotNow
 from nudgepay.nudges.mailings.models import Mailing
+from nudgepay.nudges.mailings.rendering import Addressee
 from nudgepay.nudges.suppressions import suppressed_for
 from nudgepay.nudges.switch import is_paused
 from nudgepay.nudges.terms import Terms

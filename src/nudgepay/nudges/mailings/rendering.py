@@ -2,10 +2,11 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -13,9 +14,6 @@ from nudgepay.money import format_money
 from nudgepay.nudges.languages import format_day, pick_language, plural_form, reading_locale, spells_without_sharp_s
 from nudgepay.nudges.letter_words import TEMPLATES as LETTER_TEMPLATES
 from nudgepay.nudges.letter_words import words as letter_words
-
-if TYPE_CHECKING:
-    from nudgepay.nudges.mailings.composing import Addressee
 
 _HERE = Path(__file__).parent
 _FRAMES = Environment(
@@ -27,6 +25,16 @@ _FRAMES = Environment(
     keep_trailing_newline=True,
     auto_reload=False,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Who reads: a contact of a client, or the business itself (without `unsubscribe_token`)."""
+
+    name: str
+    email: str
+    locale: str
+    unsubscribe_token: str | None = None
 
 
 @lru_cache(maxsize=32)
@@ -73,7 +81,7 @@ class Voice:
 
 
 def render(
-    template: str, reader: "Addressee", values: Mapping[str, Any], *, business_locale: str
+    template: str, reader: Addressee, values: Mapping[str, Any], *, business_locale: str
 ) -> tuple[str, str, str, str]:
     """Subject, text, HTML and language of a message. `values["subject"]` takes the voice and gives the subject."""
     voice = Voice(reader.locale, business_locale)
