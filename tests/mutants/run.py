@@ -70,7 +70,7 @@ def _pytest(tree: Path, arguments: list[str], *, seconds: int) -> "subprocess.Co
     environment.pop("NUDGEPAY_TEST_STRICT", None)
     probe = "import nudgepay, sys; sys.exit(not nudgepay.__file__.startswith(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", probe, str(tree)], env=environment, check=True, cwd=tree)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-p", "no:cacheprovider", "-p", "no:randomly", *arguments]
     return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=seconds)
 
 
