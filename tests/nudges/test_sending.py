@@ -264,6 +264,21 @@ def test_one_poisoned_record_is_reported_and_all_others_are_sent(
     assert len(letters_in(outbox_of(settings).directory)) == 40
 
 
+@pytest.mark.parametrize("trouble", [MemoryError(), OSError(12, "Cannot allocate memory")])
+def test_trouble_of_this_machine_blames_no_record_and_passes_in_a_minute(
+    db: Database, settings: Settings, terms: Terms, trouble: Exception
+) -> None:
+    due_clients(db, 3)
+
+    def write(letter: LetterInput) -> WrittenLetter:
+        raise trouble
+
+    report = send(db, settings, terms=replace(terms, write=write))
+    assert (report.counts["accepted"], report.counts["poisoned"], report.held()) == (0, 0, [])
+    assert value(db, "SELECT count(*) FROM notices") == 0
+    assert send(db, settings, now=MONDAY + timedelta(minutes=1)).counts["accepted"] == 3
+
+
 def test_a_client_that_cannot_even_be_read_stops_nobody_else(db: Database, settings: Settings) -> None:
     ids = due_clients(db, 12)
     with db.transaction() as session:

@@ -24,7 +24,7 @@ from nudgepay.nudges.locking import lock_claims
 from nudgepay.nudges.plan import plan
 from nudgepay.nudges.queries import load_clients, rules_now
 from nudgepay.nudges.recording import Silence, Written, record_letters, record_silences
-from nudgepay.nudges.setting_aside import silences_of, tell_poisoned
+from nudgepay.nudges.setting_aside import OWN_TROUBLE, silences_of, tell_poisoned
 from nudgepay.nudges.terms import Terms
 
 
@@ -112,7 +112,7 @@ def _ask_the_engine(
         try:
             answer = plan(client, rules=rules, calendar=terms.calendar, now=now)
             _ensure_complete(claim, answer)
-        except MemoryError:  # our own trouble, not the record's
+        except OWN_TROUBLE:
             raise
         except Exception as error:  # noqa: BLE001  # one poisoned record must not stop the others
             _hush(session, result, client, list(claim.fences), error)
@@ -162,7 +162,7 @@ def _write(
         client = clients[draft.client_id]
         try:
             letter = compose(draft, client, particulars[draft.letter_id], terms=terms, now=now)
-        except MemoryError:  # our own trouble, not the record's
+        except OWN_TROUBLE:
             raise
         except Exception as error:  # noqa: BLE001  # one poisoned record must not stop the others
             ids = [one.reminder_id for one in draft.decisions if one.reminder_id is not None]

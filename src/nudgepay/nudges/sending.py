@@ -16,7 +16,7 @@ from nudgepay.nudges.claiming import BATCH, Claim, claim, release
 from nudgepay.nudges.handing import Crew, Moment, after_not_ready, hand_over
 from nudgepay.nudges.looking import Look, look
 from nudgepay.nudges.report import SendingReport
-from nudgepay.nudges.setting_aside import error_text, hold_what_is_due, resolve_repaired, set_aside
+from nudgepay.nudges.setting_aside import OWN_TROUBLE, error_text, hold_what_is_due, resolve_repaired, set_aside
 from nudgepay.nudges.settling import ACTOR
 from nudgepay.nudges.terms import Terms
 
@@ -104,7 +104,7 @@ def _looks(batch: list[Claim], crew: Crew, run_id: uuid.UUID | None) -> Iterator
     for one in alone:
         try:
             yield _look([one], crew, run_id)
-        except (DatabaseUnavailable, MemoryError) as error:
+        except (DatabaseUnavailable, *OWN_TROUBLE) as error:
             logger.warning("look.postponed", client_id=one.client_id, cause=error_text(error))
             with crew.db.transaction() as session:
                 release(session, [one], look_at=crew.now + A_MINUTE)

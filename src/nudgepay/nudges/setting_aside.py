@@ -13,6 +13,9 @@ from nudgepay.nudges.claiming import Claim
 from nudgepay.nudges.reasons import HeldReason
 from nudgepay.nudges.recording import Silence, record_silences
 
+OWN_TROUBLE = (MemoryError, OSError)
+"""This machine's own trouble, of memory or of files: no record is to blame, and all of them wait a minute."""
+
 
 def error_text(error: Exception) -> str:
     """What may be written down of an error: our own sentences, else only its name."""

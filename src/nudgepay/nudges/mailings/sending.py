@@ -32,7 +32,7 @@ from nudgepay.nudges.mailings.models import Mailing
 from nudgepay.nudges.mailings.settling import settle_accepted, settle_after
 from nudgepay.nudges.mailings.statements import compose_statement
 from nudgepay.nudges.mailings.thanks import compose_thanks
-from nudgepay.nudges.setting_aside import error_text
+from nudgepay.nudges.setting_aside import OWN_TROUBLE, error_text
 from nudgepay.nudges.terms import Terms
 
 COMPOSERS: Mapping[str, Callable[..., Composed]] = {
@@ -115,6 +115,10 @@ def _look(session: Session, *, terms: Terms, now: datetime) -> Leaving | str | N
     except NotAnyMore as end:
         mailing.state, mailing.reason, mailing.settled_at = "cancelled", end.reason, now
         return "cancelled"
+    except OWN_TROUBLE as error:
+        logger.warning("mailing.postponed", mailing_id=str(mailing.id), cause=error_text(error))
+        mailing.look_at = now + timedelta(minutes=1)
+        return "put_back"
     except Exception as error:
         logger.exception("mailing.poisoned", mailing_id=str(mailing.id), kind=mailing.kind)
         mailing.look_at, mailing.reason = now + A_DAY, "template_error"
