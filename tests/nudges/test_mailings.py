@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from nudgepay import ledger
 from nudgepay.config import Settings
-from nudgepay.db import Database
+from nudgepay.db import Database, DatabaseUnavailable
 from nudgepay.gateways.mail import (
     DeliveryReport,
     Finding,
@@ -421,6 +421,20 @@ def test_one_that_cannot_be_written_is_told_and_the_next_one_goes(db: Database, 
         session.execute(text("UPDATE mailings SET details = '{}' WHERE client_id = :id"), {"id": clients[0]})
     assert go(db, settings) == {"poisoned": 1, "accepted": 1}
     assert value(db, "SELECT kind FROM notices WHERE kind LIKE 'mailing%'") == "mailing.poisoned"
+
+
+def test_a_client_that_somebody_else_has_locked_blames_no_message(
+    db: Database, database_url: str, paid: Settings
+) -> None:
+    wish(db, paid, THANKS)
+    impatient = Database(database_url, patience_seconds=1)
+    with db.transaction() as session:
+        session.execute(text("SELECT id FROM clients FOR UPDATE"))
+        with pytest.raises(DatabaseUnavailable):
+            go(impatient, paid)
+    impatient.close()
+    assert value(db, "SELECT count(*) FROM notices WHERE kind = 'mailing.poisoned'") == 0
+    assert go(db, paid) == {"accepted": 1}
 
 
 def test_a_bounced_statement_blocks_the_address(db: Database, settings: Settings, owing: int) -> None:

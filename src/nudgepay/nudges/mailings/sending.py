@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from nudgepay import clock, ledger, log
@@ -115,6 +116,8 @@ def _look(session: Session, *, terms: Terms, now: datetime) -> Leaving | str | N
     except NotAnyMore as end:
         mailing.state, mailing.reason, mailing.settled_at = "cancelled", end.reason, now
         return "cancelled"
+    except DBAPIError:
+        raise
     except OWN_TROUBLE as error:
         logger.warning("mailing.postponed", mailing_id=str(mailing.id), cause=error_text(error))
         mailing.look_at = now + timedelta(minutes=1)
