@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
+from jinja2 import Template
 
+from nudgepay.nudges.frames import frames_in
 from nudgepay.nudges.letter_words import TEMPLATES, read_template, spelled
 from nudgepay.nudges.operators_text import TemplateError
 
@@ -12,15 +13,7 @@ NAMES = ("before_due", "due", "overdue", "final", "manual")
 """Texts that ship in every language."""
 _SUBJECT = "Subject: "
 
-_FRAME = Environment(
-    loader=FileSystemLoader(TEMPLATES),
-    autoescape=select_autoescape(["html"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    auto_reload=False,
-)
+_FRAME = frames_in(TEMPLATES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,23 +8,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
 from nudgepay.money import format_money
+from nudgepay.nudges.frames import frames_in
 from nudgepay.nudges.languages import format_day, pick_language, plural_form, reading_locale, spells_without_sharp_s
 from nudgepay.nudges.letter_words import TEMPLATES as LETTER_TEMPLATES
 from nudgepay.nudges.letter_words import words as letter_words
 
 _HERE = Path(__file__).parent
-_FRAMES = Environment(
-    loader=FileSystemLoader([_HERE / "templates", LETTER_TEMPLATES]),
-    autoescape=select_autoescape(["html"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    auto_reload=False,
-)
+_FRAMES = frames_in(_HERE / "templates", LETTER_TEMPLATES)
 
 
 @dataclass(frozen=True, slots=True)
