@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALL = $(if $(shell command -v uv),uv pip install --quiet --python $(BIN)/python,$(BIN)/pip install --quiet --disable-pip-version-check)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test ci lint bench mutants mutation proof clean
+.PHONY: help install assets strings demo test ci lint bench mutants mutation proof clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,13 @@ $(BIN)/nudgepay: requirements/dev.txt pyproject.toml
 	$(INSTALL) --require-hashes -r requirements/dev.txt
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
+
+assets: install  ## the operators' stylesheet, script and icons, built again (needs Node)
+	cd frontend && npm ci --silent --no-audit --no-fund && npm run --silent build
+	$(BIN)/python scripts/assets.py note
+
+strings: install  ## the operators' pages' translations, compiled
+	$(BIN)/python scripts/strings.py compile
 
 demo: install  ## the whole story on sample data, then the pages (ARGS=--once ends after the table)
 	$(BIN)/nudgepay demo $(ARGS)

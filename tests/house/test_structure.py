@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.config import Config
@@ -15,6 +16,7 @@ from pytest_socket import SocketConnectBlockedError
 from sqlalchemy import inspect as inspect_database
 
 from nudgepay import metrics
+from nudgepay.access.permissions import Permission
 from nudgepay.automation.gauges import QueueCollector
 from nudgepay.automation.schedule import SCHEDULE
 from nudgepay.config import Settings
@@ -161,16 +163,29 @@ def test_the_network_is_off() -> None:
         pass
 
 
-def test_every_route_is_named_public(runtime_of: Runtime) -> None:
+def test_every_route_is_named_public_or_declares_its_permission(runtime_of: Runtime) -> None:
     from fastapi.routing import iter_route_contexts
 
     from nudgepay.web.public import PUBLIC
 
-    routes = {
-        getattr(context, "path", None) for context in iter_route_contexts(create_app(runtime_of).app.router.routes)
-    }
-    assert len(routes) >= len(PUBLIC) >= 10
-    assert routes - PUBLIC == set()
+    contexts = list(iter_route_contexts(create_app(runtime_of).app.router.routes))
+    paths = {getattr(context, "path", None) for context in contexts}
+    assert paths >= PUBLIC
+    assert len(paths - PUBLIC) >= 3
+    for context in contexts:
+        path = getattr(context, "path", None)
+        assert (path in PUBLIC) != bool(permissions_of(context)), path
+
+
+def permissions_of(context: Any) -> set[Permission]:
+    """What a route demands, read from its dependencies, however deep they lie."""
+    found, waiting = set(), [getattr(context, "dependant", None)]
+    while waiting:
+        dependant = waiting.pop()
+        if dependant is not None:
+            found |= {permission} if (permission := getattr(dependant.call, "permission", None)) else set()
+            waiting += dependant.dependencies
+    return found
 
 
 def test_every_command_of_the_contract_answers_for_help() -> None:
@@ -202,6 +217,7 @@ def test_every_command_of_the_contract_answers_for_help() -> None:
         "amnesty",
         "reviews",
         "statements",
+        "operators",
     ]:
         assert re.search(rf"\b{name}\b", done.stdout), name
 
@@ -240,3 +256,8 @@ def test_every_fault_is_held_by_a_test_that_exists_or_says_why_not() -> None:
         assert named or "Not here: " in line, line
         for file, test in named:
             assert f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"
+
+
+def test_the_built_assets_are_those_of_their_sources() -> None:
+    done = subprocess.run([sys.executable, ROOT / "scripts" / "assets.py", "check"], capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode()

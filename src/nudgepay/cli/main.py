@@ -18,6 +18,7 @@ from nudgepay.cli import (
     mailings,
     mappings,
     nudge,
+    operators,
     payments,
     plan,
     processes,
@@ -71,6 +72,7 @@ app.add_typer(letters.app, name="letters")
 app.add_typer(letters.unknown, name="unknown")
 app.add_typer(letters.review, name="review")
 app.add_typer(mailings.app, name="mailings")
+app.add_typer(operators.app, name="operators")
 app.add_typer(sending.app, name="sending")
 app.add_typer(suppressions.suppressions, name="suppressions")
 

@@ -1,11 +1,14 @@
 """`nudgepay serve`, `worker`, `up`, `jobs`, `notices`: what runs."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nudgepay.cli.context import actor, open_runtime, print_json, say
 from nudgepay.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from nudgepay.runtime import Runtime
 
 jobs = typer.Typer(no_args_is_help=True, help="The automation schedule.")
 notices = typer.Typer(help="What people must know or do.")
@@ -23,10 +26,23 @@ def serve(port: Port = 8000, host: Host = "127.0.0.1") -> None:
     with open_runtime(patience_seconds=PATIENCE_SECONDS) as runtime:
         stop = listen_for_scrapes(runtime, port=runtime.settings.metrics_port)
         try:
+            _ensure_first_operator(runtime)
             say(f"Pages on http://{host}:{port}")
             run(runtime, host=host, port=port)
         finally:
             stop()
+
+
+def _ensure_first_operator(runtime: "Runtime") -> None:
+    """Make the operator that the settings name; where nobody may sign in, say how to change that."""
+    from nudgepay.access.operators import ensure_first_operator, has_operators
+
+    email, password_hash = runtime.settings.admin_email, runtime.settings.secret("admin_password_hash")
+    with runtime.db.transaction() as session:
+        if email and password_hash and not has_operators(session):
+            ensure_first_operator(session, email=email, password_hash=password_hash)
+        elif not has_operators(session):
+            say("Nobody may sign in yet: nudgepay operators add EMAIL --role superadmin")
 
 
 def worker() -> None:

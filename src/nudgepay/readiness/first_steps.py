@@ -9,15 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import bcrypt
-
+from nudgepay.access.passwords import hash_password
 from nudgepay.errors import Refused, UsageError
 from nudgepay.invoices.validation import clean_country, clean_email, clean_locale, clean_timezone
 
 KEYS = ("session_secret", "csrf_secret", "cron_hmac_secret", "service_token_pepper")
-BCRYPT_COST = 12
-SHORTEST_PASSWORD, LONGEST_PASSWORD_BYTES = 12, 72
-"""bcrypt reads no further than 72 bytes; two passwords that differ only behind them would be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +45,6 @@ class Step:
     is_new: bool
 
 
-def ensure_password(password: str) -> str:
-    """The password, if it may be the first operator's; raises UsageError."""
-    if len(password) < SHORTEST_PASSWORD:
-        raise UsageError(f"the password is shorter than {SHORTEST_PASSWORD} characters: choose a longer one")
-    if len(password.encode()) > LONGEST_PASSWORD_BYTES or "\x00" in password:
-        raise UsageError(f"the password is longer than {LONGEST_PASSWORD_BYTES} bytes: choose a shorter one")
-    return password
-
-
 def take_first_steps(directory: Path, answers: Answers, *, password: str, command: Path) -> list[Step]:
     """Write what is missing below `directory`; returns every file. Raises UsageError and Refused.
 
@@ -65,7 +52,7 @@ def take_first_steps(directory: Path, answers: Answers, *, password: str, comman
     """
     _ensure_sound(answers)
     keys = {name: secrets.token_urlsafe(48) for name in KEYS}
-    hashed = bcrypt.hashpw(ensure_password(password).encode(), bcrypt.gensalt(BCRYPT_COST)).decode()
+    hashed = hash_password(password)
     given = {"database_url": answers.database_url, "smtp_password": answers.smtp_password}
     contents = keys | {"admin_password_hash": hashed} | {name: value for name, value in given.items() if value}
     directory = directory.resolve()

@@ -1,6 +1,7 @@
 """Every table of the product, for Alembic and for the schema tests."""
 
 from nudgepay import audit, ledger
+from nudgepay.access import models as access
 from nudgepay.db import Base
 from nudgepay.invoices import models as invoices
 from nudgepay.nudges import answers
@@ -9,6 +10,6 @@ from nudgepay.nudges.mailings import models as mailings
 from nudgepay.payments import models as payments
 from nudgepay.schema_lifecycle import models as schema
 
-ROOMS = (schema, audit, ledger, invoices, payments, nudges, answers, mailings)
+ROOMS = (schema, audit, ledger, access, invoices, payments, nudges, answers, mailings)
 
 METADATA = Base.metadata

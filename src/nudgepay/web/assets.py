@@ -9,7 +9,12 @@ from fastapi.responses import Response
 
 router = APIRouter()
 FOR_EVER = "public, max-age=31536000, immutable"
-_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +27,16 @@ class Asset:
 
 
 def _load() -> dict[str, Asset]:
-    found = {}
-    for path in sorted((Path(__file__).parent / "static").iterdir()):
-        if path.suffix in _TYPES:
-            content = path.read_bytes()
-            digest = hashlib.sha256(content).hexdigest()[:12]
-            found[path.name] = Asset(f"{path.stem}.{digest}{path.suffix}", content, _TYPES[path.suffix])
+    """Stylesheets come last: the files that they name are served under names of their own."""
+    found: dict[str, Asset] = {}
+    files = [path for path in (Path(__file__).parent / "static").iterdir() if path.suffix in _TYPES]
+    for path in sorted(files, key=lambda path: (path.suffix == ".css", path.name)):
+        content = path.read_bytes()
+        if path.suffix == ".css":
+            for name, asset in found.items():
+                content = content.replace(f"url({name})".encode(), f"url({asset.name})".encode())
+        digest = hashlib.sha256(content).hexdigest()[:12]
+        found[path.name] = Asset(f"{path.stem}.{digest}{path.suffix}", content, _TYPES[path.suffix])
     return found
 
 

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import Scope
 
 from nudgepay import log
@@ -14,24 +14,34 @@ from nudgepay.config import Settings
 from nudgepay.errors import NudgePayError, OperationalError
 from nudgepay.web.misses import TooManyUnknownLinks
 from nudgepay.web.rendering import render
+from nudgepay.web.ui.failing import failure_page
+from nudgepay.web.ui.page import SignedOut, login_path
 from nudgepay.web.words import preferred_language, words
 
 RETRY_SECONDS = "5"
-PAGES = ("/p/", "/u/")
+PAYERS = ("/p/", "/u/", "/s/", "/d/")
 MACHINES = ("/webhooks/", "/internal/", "/api/", "/livez", "/readyz", "/healthz")
-SHOWN = frozenset({400, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503})
+SHOWN = frozenset({400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503})
 WITH_ID = frozenset({500, 503})
 """Statuses whose page names the request's id; an unknown link's page is the same for every link."""
 logger = log.get("web")
 
 
-def failure(scope: Scope, settings: Settings, status: int, *, headers: dict[str, str] | None = None) -> Response:
-    """The answer for a status: a page for people, one line of JSON for machines."""
+def failure(
+    scope: Scope, settings: Settings, status: int, *, headers: dict[str, str] | None = None, message: str = ""
+) -> Response:
+    """The answer for a status: a page for people, one line of JSON for machines.
+
+    `message` names the cause and the cure; operators read it, payers do not.
+    """
     shown = int(status) if status in SHOWN else (500 if status >= 500 else 400)
     request_id = scope.get("state", {}).get("request_id", "")
     if not _wants_page(scope):
         content = {"error": HTTPStatus(shown).phrase.lower(), "request_id": request_id}
         return JSONResponse(content, status_code=status, headers=headers)
+    if not scope["path"].startswith(PAYERS):
+        page = failure_page(scope, status, request_id=request_id if shown in WITH_ID else "", message=message)
+        return HTMLResponse(page, status_code=status, headers=headers)
     request_headers = Headers(scope=scope)
     language = preferred_language(
         QueryParams(scope["query_string"]).get("lang"),
@@ -50,7 +60,7 @@ def failure(scope: Scope, settings: Settings, status: int, *, headers: dict[str,
 
 def _wants_page(scope: Scope) -> bool:
     path = scope["path"]
-    if path.startswith(PAGES):
+    if path.startswith(PAYERS):
         return True
     return not path.startswith(MACHINES) and "text/html" in Headers(scope=scope).get("accept", "")
 
@@ -66,7 +76,7 @@ def add_error_handlers(app: FastAPI, settings: Settings) -> None:
         elif isinstance(error, OperationalError):
             logger.warning("request.unavailable", cause=type(error).__name__)
             headers["Retry-After"] = RETRY_SECONDS
-        return failure(request.scope, settings, error.status, headers=headers)
+        return failure(request.scope, settings, error.status, headers=headers, message=str(error))
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -75,6 +85,17 @@ def add_error_handlers(app: FastAPI, settings: Settings) -> None:
     async def invalid(request: Request, _: Exception) -> Response:
         return failure(request.scope, settings, 422)
 
+    app.add_exception_handler(SignedOut, _to_sign_in)
     app.add_exception_handler(NudgePayError, refused)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
+
+
+async def _to_sign_in(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SignedOut)
+    path = login_path(error.path)
+    if "hx-request" in request.headers:
+        return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": path})
+    if _wants_page(request.scope):
+        return RedirectResponse(path, HTTPStatus.SEE_OTHER)
+    return JSONResponse({"error": "unauthorized"}, HTTPStatus.UNAUTHORIZED)

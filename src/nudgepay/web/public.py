@@ -18,7 +18,7 @@ PUBLIC = frozenset(
         "/webhooks/stripe",
         "/webhooks/mail",
         "/internal/run-reminders",
-        "/",
+        "/login",
         "/outbox",
         "/outbox/{letter_id}",
         "/outbox/{letter_id}/html",

@@ -19,7 +19,7 @@ def demo(
     from nudgepay import clock
     from nudgepay.automation.worker import run_worker
     from nudgepay.cli.demo.cleaning import forget
-    from nudgepay.cli.demo.stage import set_up
+    from nudgepay.cli.demo.stage import OPERATOR, set_up
     from nudgepay.cli.demo.story import has_books, tell, tell_again
     from nudgepay.cli.demo.tables import print_story
 
@@ -39,7 +39,9 @@ def demo(
         print_story(console, stage.runtime.db)
         console.print(f"{told.passes} passes, {told.letters} letters. No reminder after payment, none twice.")
         if not once:
-            console.print(f"\nLetters and payers' pages: [bold]{stage.url}[/bold]   (Ctrl-C ends it)")
+            console.print(f"\nThe operators' app:        [bold]{stage.url}[/bold]   (Ctrl-C ends it)")
+            console.print(f"Sign in as:                [bold]{OPERATOR}[/bold]  [bold]{stage.password}[/bold]")
+            console.print(f"Letters and payers' pages: [bold]{stage.url}/outbox[/bold]")
             run_worker(stage.runtime)
     finally:
         stage_context.__exit__(None, None, None)

@@ -1,6 +1,7 @@
 """The demo's stage: an own database, the pages, and a stand-in for Stripe, all on loopback."""
 
 import json
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +11,8 @@ from pathlib import Path
 import uvicorn
 
 from nudgepay import log
+from nudgepay.access.operators import add_operator, change_password, has_operators, operator_by_email
+from nudgepay.access.permissions import Role
 from nudgepay.config import Settings
 from nudgepay.config.environment import process_environment
 from nudgepay.errors import Refused, UsageError
@@ -20,6 +23,7 @@ from nudgepay.web.serving import server_config
 
 API_KEY = "sk_test_demo"
 WEBHOOK_SECRET = "whsec_demo_on_loopback_only"  # noqa: S105  # signs events of the stand-in beside it
+OPERATOR = "owner@atelier-nord.example"
 START_SECONDS = 20
 
 
@@ -30,6 +34,7 @@ class Stage:
     runtime: Runtime
     stripe: FakeStripe
     url: str
+    password: str
 
 
 @contextmanager
@@ -45,12 +50,24 @@ def set_up(*, port: int) -> Iterator[Stage]:
         runtime = build_runtime(_settings(home, stripe.url, port))
         try:
             migrate(runtime.db)
+            password = _let_owner_in(runtime)
             with _pages(runtime, port) as url:
                 stripe.send_webhooks_to(f"{url}/webhooks/stripe", WEBHOOK_SECRET)
-                yield Stage(runtime, stripe, url)
+                yield Stage(runtime, stripe, url, password)
         finally:
             _save(stripe, home / "demo-stripe.json")
             runtime.close()
+
+
+def _let_owner_in(runtime: Runtime) -> str:
+    """The one operator, with a password made up for this run."""
+    password = secrets.token_urlsafe(9)
+    with runtime.db.transaction() as session:
+        if has_operators(session):
+            change_password(session, operator_by_email(session, OPERATOR), password, actor="demo")
+        else:
+            add_operator(session, email=OPERATOR, password=password, role=Role.SUPERADMIN, actor="demo")
+    return password
 
 
 def _settings(home: Path, stripe_url: str, port: int) -> Settings:

@@ -1,4 +1,4 @@
-"""`/` and `/outbox/...`: a mailbox of everything that went out, with the payers' links beside it."""
+"""`/outbox` and `/outbox/...`: a mailbox of everything that went out, with the payers' links beside it."""
 
 import uuid
 from email import message_from_bytes, policy
@@ -27,7 +27,6 @@ _LETTER_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; san
 """A mail carries inline styles; it is shown in a sandboxed frame and may do nothing else."""
 
 
-@router.get("/", response_class=HTMLResponse)
 @router.get("/outbox", response_class=HTMLResponse)
 def mailbox(session: SessionDep) -> HTMLResponse:
     """Every letter, newest first, and the pay page of every invoice that is still open."""

@@ -1,0 +1,9 @@
+// The operators' pages read and work without this file; it makes them quicker.
+import "htmx.org";
+import { setUpPalette } from "./parts/palette.js";
+import { setUpForms } from "./parts/forms.js";
+import { setUpKeys } from "./parts/keys.js";
+
+setUpPalette();
+setUpForms();
+setUpKeys();

@@ -1,0 +1,1 @@
+"""The operators' pages. Each route declares its permission; `page.py` is what every one of them is handed."""

@@ -1,0 +1,5 @@
+"""Every room of the operators' pages, in the order in which their routes are tried."""
+
+from nudgepay.web.ui import account, signing_in
+
+ROOMS = (signing_in, account)
