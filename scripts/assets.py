@@ -12,7 +12,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 NOTE = ROOT / "frontend" / "built-from.txt"
-READ = ("frontend/*.css", "frontend/*.js*", "frontend/*.mjs", "frontend/parts/*", "src/nudgepay/web/ui/templates/**/*.html")
+READ = (
+    "frontend/*.css",
+    "frontend/*.js*",
+    "frontend/*.mjs",
+    "frontend/parts/*",
+    "src/nudgepay/web/ui/templates/**/*.html",
+)
 
 
 def digest() -> str:

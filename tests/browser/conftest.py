@@ -28,6 +28,8 @@ from nudgepay.payments.apply import drain
 from nudgepay.payments.terms import stripe_terms
 from nudgepay.runtime import Runtime, build_runtime
 from nudgepay.web.serving import server_config
+from nudgepay.web.ui.cookies import Cookies
+from web.ui.desk import signed_in_as
 
 WEBHOOK_SECRET = "whsec_browser_tests_on_loopback_only"
 FLAGS = [
@@ -204,3 +206,12 @@ def _books(runtime: Runtime) -> tuple[int, str, str]:
         ]
         contact = session.query(Contact).filter_by(client_id=client.id).one()
         return client.id, invoices[0].token, contact.token
+
+
+@pytest.fixture
+def colleague(browser: Browser, shop: Shop) -> Iterator[Visitor]:
+    """An operator of the shop, signed in, at a desktop."""
+    with visiting(browser) as one:
+        name = Cookies.of(shop.runtime.settings).name("session")
+        one.context.add_cookies([{"name": name, "value": signed_in_as(shop.runtime), "url": shop.url}])
+        yield one
