@@ -1,0 +1,128 @@
+"""Operators: the first one, the others, and that somebody is always left who may do everything."""
+
+import threading
+
+import pytest
+from sqlalchemy import text
+
+from nudgepay.access import passwords
+from nudgepay.access.operators import (
+    LastSuperadmin,
+    add_operator,
+    change_password,
+    change_role,
+    clean_address,
+    disable_operator,
+    ensure_first_operator,
+    operator_by_email,
+    operator_with_password,
+)
+from nudgepay.access.passwords import hash_password, is_password
+from nudgepay.access.permissions import Role
+from nudgepay.access.sessions import find_session, start_session
+from nudgepay.db import Database
+from nudgepay.errors import Conflict, UsageError
+
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "COST", 4)
+
+
+def test_the_first_operator_is_made_once_and_is_a_row_like_any_other(db: Database) -> None:
+    hashed = hash_password(PASSWORD)
+    for expected in (True, False):
+        with db.transaction() as session:
+            assert ensure_first_operator(session, email="Boss@Desk.example", password_hash=hashed) is expected
+    with db.transaction() as session:
+        found = operator_with_password(session, "boss@desk.example", PASSWORD)
+        assert found is not None
+        assert found.role == Role.SUPERADMIN
+        assert session.scalar(text("SELECT count(*) FROM audit_events WHERE action = 'operator.create'")) == 1
+
+
+def test_two_superadmins_who_disable_each_other_at_once_leave_one(db: Database) -> None:
+    with db.transaction() as session:
+        for email in ("a@desk.example", "b@desk.example"):
+            add_operator(session, email=email, password=PASSWORD, role=Role.SUPERADMIN, actor="test")
+    outcomes: list[str] = []
+    start = threading.Barrier(2)
+
+    def disable(email: str) -> None:
+        start.wait()
+        try:
+            with db.transaction() as session:
+                disable_operator(session, operator_by_email(session, email), actor="test")
+            outcomes.append("done")
+        except LastSuperadmin:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=disable, args=(email,)) for email in ("a@desk.example", "b@desk.example")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["done", "refused"]
+
+
+def test_the_last_superadmin_keeps_role_and_access(db: Database) -> None:
+    with db.transaction() as session:
+        one = add_operator(session, email="a@desk.example", password=PASSWORD, role=Role.SUPERADMIN, actor="test")
+        add_operator(session, email="b@desk.example", password=PASSWORD, role=Role.MANAGER, actor="test")
+        with pytest.raises(LastSuperadmin):
+            change_role(session, one, Role.VIEWER, actor="test")
+        with pytest.raises(LastSuperadmin):
+            disable_operator(session, one, actor="test")
+
+
+def test_disabling_and_a_new_password_end_every_session(db: Database) -> None:
+    with db.transaction() as session:
+        add_operator(session, email="boss@desk.example", password=PASSWORD, role=Role.SUPERADMIN, actor="test")
+        one = add_operator(session, email="a@desk.example", password=PASSWORD, role=Role.VIEWER, actor="test")
+        token = start_session(session, one.id, hours=1)
+        assert find_session(session, token, idle_minutes=5) is not None
+        change_password(session, one, PASSWORD + "!", actor="test")
+        assert find_session(session, token, idle_minutes=5) is None
+        again = start_session(session, one.id, hours=1)
+        disable_operator(session, one, actor="test")
+        assert find_session(session, again, idle_minutes=5) is None
+    with db.transaction() as session:
+        assert operator_with_password(session, "a@desk.example", PASSWORD + "!") is None
+
+
+def test_no_token_is_stored(db: Database) -> None:
+    with db.transaction() as session:
+        one = add_operator(session, email="a@desk.example", password=PASSWORD, role=Role.VIEWER, actor="test")
+        token = start_session(session, one.id, hours=1)
+        row = session.execute(text("SELECT * FROM sessions")).one()
+        assert token.encode() not in repr(tuple(row)).encode()
+        assert bytes(row.token_hash) != token.encode()
+
+
+def test_the_same_address_is_one_operator_in_any_writing(db: Database) -> None:
+    with db.transaction() as session:
+        add_operator(session, email="a@desk.example", password=PASSWORD, role=Role.VIEWER, actor="test")
+        with pytest.raises(Conflict):
+            add_operator(session, email=" A@DESK.example ", password=PASSWORD, role=Role.VIEWER, actor="test")
+
+
+@pytest.mark.parametrize("address", ["", "a", "a@", "@b", "a b@c.example", "a@b@c", "x" * 250 + "@c.example"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(UsageError):
+        clean_address(address)
+
+
+@pytest.mark.parametrize("password", ["short", "x" * 73, "ä" * 37, "nul\x00 in the middle"])
+def test_a_password_that_bcrypt_would_cut_or_that_is_short_is_refused(password: str) -> None:
+    with pytest.raises(UsageError):
+        hash_password(password)
+
+
+def test_a_password_is_compared_whole() -> None:
+    hashed = hash_password("x" * 72)
+    assert is_password("x" * 72, hashed)
+    assert not is_password("x" * 73, hashed)
+    assert not is_password("x" * 71, hashed)
+    assert not is_password("x" * 72, None)
