@@ -1,0 +1,68 @@
+"""Books as they stand after some days of work: every age, five currencies, letters sent, held and unknown, money in."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+
+from nudgepay import clock
+from nudgepay.cli.demo.clock_of_story import passes, story_start
+from nudgepay.cli.demo.sample import load_sample_books
+from nudgepay.invoices.queries import invoice_by_number
+from nudgepay.nudges.mailings.statements import request_statement
+from nudgepay.nudges.passes import run_pass
+from nudgepay.nudges.promises import settle_promises
+from nudgepay.nudges.switch import ensure_switch
+from nudgepay.nudges.terms import terms_of
+from nudgepay.payments.bank import record_transfer
+from nudgepay.runtime import Runtime
+
+
+def live_in(runtime: Runtime, *, now: datetime | None = None) -> None:
+    """Load the sample books and let some days pass, up to `now`."""
+    now = now or clock.now()
+    start = story_start(now)
+    with runtime.db.transaction() as session:
+        books = load_sample_books(session, start=start)
+        ensure_switch(session, environment=runtime.settings.environment, actor="test")
+    instants = [*passes(start, now), now]
+    for number, instant in enumerate(instants):
+        if number == len(instants) // 2:
+            _pay(runtime, books.paid_by_transfer, instant)
+        _pass(runtime, instant)
+    with runtime.db.transaction() as session:
+        session.execute(
+            text(
+                "UPDATE letters SET state = 'unknown' WHERE id = (SELECT id FROM letters WHERE state = 'accepted'"
+                " ORDER BY sending_at DESC, id LIMIT 1)"
+            )
+        )
+
+
+def _pay(runtime: Runtime, number: str, now: datetime) -> None:
+    with runtime.db.transaction() as session:
+        invoice = invoice_by_number(session, number)
+        record_transfer(
+            session,
+            numbers=[number],
+            amount=str(invoice.amount_remaining),
+            occurred_at=now,
+            now=now,
+            actor="test",
+        )
+        request_statement(session, invoice.client, terms=terms_of(runtime.settings), now=now)
+
+
+def _pass(runtime: Runtime, now: datetime) -> None:
+    with runtime.db.transaction() as session:
+        settle_promises(session, now=now)
+    run_pass(
+        runtime.db,
+        transport=runtime.mail,
+        receipts=runtime.receipts,
+        terms=terms_of(runtime.settings),
+        environment=runtime.settings.environment,
+        now=now,
+        actor="test",
+        wait_seconds=10,
+        alone=True,
+    )
