@@ -44,9 +44,16 @@ def is_any_unknown(session: Session) -> bool:
 
 
 def mark_accepted(
-    session: Session, letter_id: uuid.UUID, *, accepted_at: datetime, now: datetime, actor: str, source: str
+    session: Session,
+    letter_id: uuid.UUID,
+    *,
+    accepted_at: datetime,
+    now: datetime,
+    actor: str,
+    source: str,
+    reason: str | None = None,
 ) -> None:
-    """It did leave. Raises NotFound, or NotInDoubt when it is not `unknown` any more."""
+    """It did leave. `reason` is a person's own word for it. Raises NotFound, or NotInDoubt unless it is `unknown`."""
     letter = _locked(session, letter_id, "unknown")
     session.execute(
         text(
@@ -56,9 +63,8 @@ def mark_accepted(
         {"letter": letter_id, "at": accepted_at, "source": f"settled by {source}"},
     )
     _move_reminders(session, letter_id, "unknown", "accepted", now)
-    _settled(
-        session, letter, now=now, actor=actor, action="letter.confirm", after={"state": "accepted", "by": source}
-    )
+    after = {"state": "accepted", "by": source, **_because(reason)}
+    _settled(session, letter, now=now, actor=actor, action="letter.confirm", after=after)
 
 
 def plan_again(session: Session, letter_id: uuid.UUID, *, now: datetime, actor: str, source: str) -> None:
@@ -74,7 +80,9 @@ def plan_again(session: Session, letter_id: uuid.UUID, *, now: datetime, actor: 
     )
 
 
-def order_resend(session: Session, letter_id: uuid.UUID, *, now: datetime, actor: str) -> None:
+def order_resend(
+    session: Session, letter_id: uuid.UUID, *, now: datetime, actor: str, reason: str | None = None
+) -> None:
     """A person accepts that it may arrive twice: a new letter number `n`, hence a new Message-ID.
 
     The engine has the last word: what was paid meanwhile is not sent. Raises NotFound, NotInDoubt.
@@ -90,7 +98,7 @@ def order_resend(session: Session, letter_id: uuid.UUID, *, now: datetime, actor
         {"letter": letter_id, "n": n, "name": renamed},
     )
     _move_reminders(session, letter_id, "unknown", "planned", now)
-    _settled(session, letter, now=now, actor=actor, action="letter.resend", after={"n": n})
+    _settled(session, letter, now=now, actor=actor, action="letter.resend", after={"n": n, **_because(reason)})
 
 
 def retry_failed(session: Session, letter_id: uuid.UUID, *, now: datetime, actor: str) -> None:
@@ -150,6 +158,10 @@ def _locked(session: Session, letter_id: uuid.UUID, state: str) -> Row[Any]:
     if letter.state != state:
         raise NotInDoubt(f"letter {letter_id} is {letter.state}, not {state}: nothing was changed")
     return letter
+
+
+def _because(reason: str | None) -> dict[str, str]:
+    return {"reason": reason} if reason else {}
 
 
 def _move_reminders(session: Session, letter_id: uuid.UUID, before: str, after: str, now: datetime) -> None:
