@@ -98,7 +98,12 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         assert process.poll() is None, log.read_text()[-2_000:]
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
+        with contextlib.suppress(OSError):
+            line = HTTPConnection("127.0.0.1", port, timeout=10)
+            line.request("GET", "/readyz")
+            said = line.getresponse().read()
+            line.close()
+            if b"starting" not in said:
+                return
         time.sleep(0.1)
     raise AssertionError(log.read_text()[-2_000:])
