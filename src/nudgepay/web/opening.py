@@ -16,9 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 Site = Callable[[], AbstractContextManager[ASGIApp]]
 """Builds the application when it is entered, and gives everything back when it is left."""
 
-WAIT_SECONDS = 8.0
-"""How long a request waits for the application; with the statement that follows, it has an answer within ten."""
-STOP_SECONDS = 8.0
+WAIT_SECONDS = 7.0
+"""How long a request waits for the application: less than an ending server waits for its open requests."""
+STOP_SECONDS = 5.0
 """How long an end that comes during loading waits for it, so that what was opened is closed again."""
 HEADERS = (
     (b"cache-control", b"no-store"),
