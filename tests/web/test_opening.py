@@ -140,7 +140,7 @@ def test_a_process_that_cannot_load_ends_and_says_why(settings: Settings, tmp_pa
         }
         for number, (sentence, (code, cause)) in enumerate(causes.items()):
             with starting(settings, tmp_path / str(number), **cause) as (served, process):
-                assert process.wait(60) == code
+                assert process.wait(30) == code
                 assert sentence in served.log.read_text()
                 assert "Traceback" not in served.log.read_text()
 
