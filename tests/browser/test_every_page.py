@@ -27,7 +27,9 @@ EXAMPLES = {
     "name": "SELECT 'default'",
 }
 """One that exists, for each name that a path may hold."""
-NOT_PAGES = re.compile(r"/(raw|html|text|results|preview|rows|export|download)\b|\.(csv|xlsx|eml|pdf)$|^/session/|^/search/results")
+NOT_PAGES = re.compile(
+    r"/(raw|html|text|results|preview|rows|export|download)\b|\.(csv|xlsx|eml|pdf)$|^/session/|^/search/results"
+)
 
 
 def pages(runtime: Runtime) -> Iterator[str]:
@@ -58,7 +60,9 @@ def test_every_page_is_accessible_and_fits_in_light_and_dark_and_at_every_width(
                 found = Axe().run(one.page).response["violations"]
                 wrong += [f"{path} {scheme}: {each['id']} {each['nodes'][0]['html'][:200]}" for each in found]
                 if scheme == "light":
-                    wrong += [f"{path} at {width}: {over} px too wide" for width, over in widths(one.page) if over > 0]
+                    wrong += [
+                        f"{path} at {width}: {over} px too wide" for width, over in widths(one.page) if over > 0
+                    ]
                 if one.page.evaluate("window.shifted") > 0.02:
                     wrong.append(f"{path} {scheme}: shifts")
             wrong += [f"{scheme}: {said}" for said in one.complaints]

@@ -99,7 +99,7 @@ def serving(url: str, home: Path, **more: str) -> Iterator[Site]:
     command = [sys.executable, "-m", "nudgepay.cli", "serve", "--port", str(port)]
     with running(command, environment(url, home, **more), home / "web.log") as process:
         site = Site(port, process)
-        site.wait_for("/livez", 200, seconds=30)
+        site.wait_for("/not-there", 404, seconds=30)  # only the loaded application knows what it has not
         yield site
 
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -76,8 +76,8 @@ def status_of(answered: bytes) -> int:
 
 
 @contextlib.contextmanager
-def serving(settings: Settings, home: Path, **more: str) -> Iterator[Served]:
-    """`nudgepay serve` in a process of its own, until the block ends."""
+def starting(settings: Settings, home: Path, **more: str) -> "Iterator[tuple[Served, subprocess.Popen[bytes]]]":
+    """`nudgepay serve` in a process of its own that has just begun, until the block ends."""
     home.mkdir(parents=True, exist_ok=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -87,18 +87,27 @@ def serving(settings: Settings, home: Path, **more: str) -> Iterator[Served]:
     with log.open("wb") as errors:
         process = subprocess.Popen(command, env=environment, stderr=errors, stdout=errors)
         try:
-            _wait_for(port, process, log)
-            yield Served(port, process.pid, log)
+            yield Served(port, process.pid, log), process
         finally:
             process.terminate()
             process.wait(timeout=15)
 
 
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+@contextlib.contextmanager
+def serving(settings: Settings, home: Path, **more: str) -> Iterator[Served]:
+    """The same once its application answers."""
+    with starting(settings, home, **more) as (served, process):
+        wait_for(served, process, lambda: "starting" not in served.ask("/readyz")[2])
+        yield served
+
+
+def wait_for(served: Served, process: "subprocess.Popen[bytes]", happened: Callable[[], bool]) -> None:
+    """Until it happened, while the process lives and once it can be asked."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        assert process.poll() is None, log.read_text()[-2_000:]
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.1)
-    raise AssertionError(log.read_text()[-2_000:])
+        assert process.poll() is None, served.log.read_text()[-2_000:]
+        with contextlib.suppress(OSError):
+            if happened():
+                return
+        time.sleep(0.05)
+    raise AssertionError(served.log.read_text()[-2_000:])

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nudgepay.config import Settings
     from nudgepay.db import Database
     from nudgepay.runtime import Runtime
 
@@ -49,21 +50,36 @@ def instant(value: str | None) -> datetime:
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
-@contextmanager
-def open_runtime(*, migrated: bool = True, patience_seconds: float | None = None) -> Iterator["Runtime"]:
-    """Settings judged, database reached, schema checked; refuses with a cure instead of a trace.
-
-    `patience_seconds`: how long a statement may take, when somebody waits for the answer.
-    """
+def judged_settings() -> "Settings":
+    """The settings of this process, or every problem with them at once; the log is set up by them."""
     from nudgepay import log
     from nudgepay.config import Settings
-    from nudgepay.errors import Refused
     from nudgepay.managed_secrets.environment import resolver_from_environment
-    from nudgepay.runtime import build_runtime
-    from nudgepay.schema_lifecycle.revisions import misfit
 
     settings = Settings.load().ensure_valid(resolve=resolver_from_environment())
     log.configure(settings.log_level)
+    return settings
+
+
+@contextmanager
+def open_runtime(*, migrated: bool = True) -> Iterator["Runtime"]:
+    """Settings judged, database reached, schema checked; refuses with a cure instead of a trace."""
+    with runtime_over(judged_settings(), migrated=migrated) as runtime:
+        yield runtime
+
+
+@contextmanager
+def runtime_over(
+    settings: "Settings", *, migrated: bool = True, patience_seconds: float | None = None
+) -> Iterator["Runtime"]:
+    """The same over settings that are judged already.
+
+    `patience_seconds`: how long a statement may take, when somebody waits for the answer.
+    """
+    from nudgepay.errors import Refused
+    from nudgepay.runtime import build_runtime
+    from nudgepay.schema_lifecycle.revisions import misfit
+
     patience: dict[str, Any] = {} if patience_seconds is None else {"patience_seconds": patience_seconds}
     runtime = build_runtime(settings, announce=say, **patience)
     try:

@@ -1,13 +1,18 @@
 """`nudgepay serve`, `worker`, `up`, `jobs`, `notices`: what runs."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nudgepay.cli.context import actor, open_runtime, print_json, say
+from nudgepay.cli.context import actor, judged_settings, open_runtime, print_json, runtime_over, say
 from nudgepay.cli.tables import print_table
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from nudgepay.runtime import Runtime
 
 jobs = typer.Typer(no_args_is_help=True, help="The automation schedule.")
@@ -18,19 +23,27 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 
 
 def serve(port: Port = 8000, host: Host = "127.0.0.1") -> None:
-    """The web process; any number of them share one database."""
-    from nudgepay.automation.listener import listen_for_scrapes
-    from nudgepay.web.serving import PATIENCE_SECONDS
-    from nudgepay.web.serving import serve as run
+    """The web process; any number of them share one database.
 
-    with open_runtime(patience_seconds=PATIENCE_SECONDS) as runtime:
-        stop = listen_for_scrapes(runtime, port=runtime.settings.metrics_port)
-        try:
+    It listens as soon as the settings are judged, and loads what answers behind that.
+    """
+    gc.disable()  # what is imported stays: looking through it meanwhile finds nothing
+    from nudgepay.web.listening import serve as run
+
+    settings = judged_settings()
+
+    @contextmanager
+    def site() -> Iterator["ASGIApp"]:
+        from nudgepay.web.serving import PATIENCE_SECONDS, scraped
+
+        with runtime_over(settings, patience_seconds=PATIENCE_SECONDS) as runtime, scraped(runtime) as app:
+            gc.freeze()
+            gc.enable()
             _ensure_first_operator(runtime)
             say(f"Pages on http://{host}:{port}")
-            run(runtime, host=host, port=port)
-        finally:
-            stop()
+            yield app
+
+    run(site, host=host, port=port)
 
 
 def _ensure_first_operator(runtime: "Runtime") -> None:

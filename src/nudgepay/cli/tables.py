@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """Columns whose name ends in `>` are aligned right; `empty` teaches what to do when there is no row.
 
     What stands in a cell is shown as it is: brackets in a payer's text are no markup.
     """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     console = Console()
     listed = [tuple("" if cell is None else str(cell) for cell in row) for row in rows]
     if not listed:

@@ -17,6 +17,7 @@ from nudgepay.schema_lifecycle.revisions import misfit
 LONGEST_LOOK_SECONDS = 3.0
 PATIENCE_SECONDS = 2.0
 UNAVAILABLE = ["database unavailable"]
+ASKED = ["GET", "HEAD"]
 router = APIRouter()
 
 
@@ -68,14 +69,14 @@ def readiness(request: Request) -> Readiness:
     return found
 
 
-@router.get("/livez")
+@router.api_route("/livez", methods=ASKED)
 async def livez() -> Response:
     """200 while the process answers."""
     return JSONResponse({"status": "alive"})
 
 
-@router.get("/healthz")
-@router.get("/readyz")
+@router.api_route("/healthz", methods=ASKED)
+@router.api_route("/readyz", methods=ASKED)
 async def readyz(readiness: Annotated[Readiness, Depends(readiness)]) -> Response:
     """200 when the database answers with this code's schema and nothing waits too long; else 503 with the reasons."""
     reasons = await readiness.reasons()
