@@ -1,6 +1,7 @@
 """What keeps the house as it is: who commits, how long a file may be, what is documented, what is guarded."""
 
 import ast
+import importlib
 import re
 import socket
 import subprocess
@@ -261,3 +262,17 @@ def test_every_fault_is_held_by_a_test_that_exists_or_says_why_not() -> None:
 def test_the_built_assets_are_those_of_their_sources() -> None:
     done = subprocess.run([sys.executable, ROOT / "scripts" / "assets.py", "check"], capture_output=True, check=False)
     assert done.returncode == 0, done.stdout.decode()
+
+
+def test_every_text_of_the_operators_pages_is_there_in_every_language() -> None:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        strings = importlib.import_module("strings")
+    finally:
+        sys.path.pop(0)
+    for language in strings.languages():
+        assert [message.id for message in strings.missing(language) if message.id] == []
+        assert (strings.LOCALE / f"{language}.mo").read_bytes() == strings.compiled(language), "make strings"
+        for message in strings.translated(language):
+            if message.id:
+                assert list(message.check()) == [], message.id

@@ -1,6 +1,7 @@
 """Operators: the first one from the settings, the others by hand."""
 
 import re
+from collections.abc import Iterable
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -56,6 +57,13 @@ def add_operator(session: Session, *, email: str, password: str, role: Role, act
     after = {"role": str(role)}
     audit.record(session, actor=actor, action="operator.create", subject=f"operators:{made.id}", after=after)
     return made
+
+
+def names_of(session: Session, actors: Iterable[str]) -> dict[str, str]:
+    """The address of each actor who is an operator, by the actor's name in the audit log (`operator:7`)."""
+    ids = {int(number) for kind, _, number in (actor.partition(":") for actor in actors) if kind == "operator"}
+    found = session.execute(select(Operator.id, Operator.email).where(Operator.id.in_(ids))) if ids else ()
+    return {f"operator:{number}": email for number, email in found}
 
 
 def operator_by_email(session: Session, email: str) -> Operator:

@@ -42,10 +42,10 @@ def list_letters(
         "l.state = :state": state,
         "l.client_id = :client_id": client_id,
         "starts_with(lower(l.to_address), lower(:to))": to,
-        "(l.sending_at, l.id) < (:after_at, :after_id)": after,
+        "(l.sending_at, l.id) < (:after_at, CAST(:after_id AS uuid))": after,
     }
     wanted = " AND ".join(condition for condition, value in conditions.items() if value is not None) or "true"
-    values = {"state": state, "client_id": client_id, "to": to, "limit": limit}
+    values: dict[str, Any] = {"state": state, "client_id": client_id, "to": to, "limit": limit}
     values |= {"after_at": after[0], "after_id": after[1]} if after else {}
     rows = session.execute(text(_LETTERS.format(wanted=wanted)), values).mappings()
     return [dict(row) | {"letter_id": str(row["letter_id"])} for row in rows]

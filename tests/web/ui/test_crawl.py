@@ -9,9 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from nudgepay.db import Database
-from nudgepay.runtime import Runtime
 from web.ui.desk import Desk
-from web.ui.lived_in import live_in
 
 LINK = re.compile(r"""(?:href|src|hx-get)="([^"]+)\"""")
 AT_MOST = 700
@@ -48,9 +46,8 @@ def links_of(page: str, base: str) -> set[str]:
 
 
 @pytest.mark.timeout(300)
-def test_every_link_leads_somewhere_and_looking_changes_nothing(desk: Desk, runtime: Runtime) -> None:
-    live_in(runtime)
-    before = contents(runtime.db)
+def test_every_link_leads_somewhere_and_looking_changes_nothing(lived: Desk) -> None:
+    before = contents(lived.runtime.db)
     waiting = deque([("http://testserver/", ""), ("http://testserver/outbox", "")])
     seen: set[str] = set()
     per_shape: dict[str, int] = {}
@@ -61,11 +58,11 @@ def test_every_link_leads_somewhere_and_looking_changes_nothing(desk: Desk, runt
             continue
         seen.add(url)
         per_shape[shape(url)] = per_shape.get(shape(url), 0) + 1
-        answer = desk.get(url)
+        answer = lived.get(url)
         if answer.status_code not in {200, 303}:
             dead[url] = f"{answer.status_code} from {where_from}"
         elif answer.headers.get("content-type", "").startswith("text/html"):
             waiting += [(link, url) for link in sorted(links_of(answer.text, url))]
     assert dead == {}
-    assert contents(runtime.db) == before
+    assert contents(lived.runtime.db) == before
     assert len(seen) > 30

@@ -1,10 +1,7 @@
 """`/outbox` and `/outbox/...`: a mailbox of everything that went out, with the payers' links beside it."""
 
 import uuid
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from pathlib import Path
-from typing import cast
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse, Response
@@ -17,14 +14,13 @@ from nudgepay.money import format_money
 from nudgepay.nudges.models import Letter, Reminder
 from nudgepay.web.assets import asset_url
 from nudgepay.web.deps import SessionDep
+from nudgepay.web.mail_parts import headers_of, html_answer, text_of
 
 router = APIRouter()
 PAGE_SIZE = 200
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(), trim_blocks=True
 )
-_LETTER_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
-"""A mail carries inline styles; it is shown in a sandboxed frame and may do nothing else."""
 
 
 @router.get("/outbox", response_class=HTMLResponse)
@@ -72,40 +68,33 @@ def mailbox(session: SessionDep) -> HTMLResponse:
 @router.get("/outbox/{letter_id}", response_class=HTMLResponse)
 def letter(letter_id: uuid.UUID, session: SessionDep) -> HTMLResponse:
     """One letter: its headers, and both of its bodies side by side."""
-    found, message = _letter(session, letter_id)
-    text = cast("EmailMessage | None", message.get_body(("plain",)))
-    shown = ("From", "To", "Subject", "Date", "Message-ID", "List-Unsubscribe", "Auto-Submitted", "In-Reply-To")
+    found = _letter(session, letter_id)
     page = _templates.get_template("letter.html").render(
         letter=found,
-        headers=[(name, message[name]) for name in shown if message[name]],
-        text=text.get_content() if text is not None else "",
+        headers=headers_of(found.mime),
+        text=text_of(found.mime),
         stylesheet=asset_url("pages.css"),
     )
     return HTMLResponse(page)
 
 
 @router.get("/outbox/{letter_id}/html", response_class=HTMLResponse)
-def letter_html(letter_id: uuid.UUID, session: SessionDep) -> HTMLResponse:
+def letter_html(letter_id: uuid.UUID, session: SessionDep) -> Response:
     """The HTML part as a mail program shows it, for the sandboxed frame."""
-    _, message = _letter(session, letter_id)
-    body = cast("EmailMessage | None", message.get_body(("html",)))
-    if body is None:
-        raise HTTPException(404)
-    return HTMLResponse(body.get_content(), headers={"Content-Security-Policy": _LETTER_CSP})
+    return html_answer(_letter(session, letter_id).mime)
 
 
 @router.get("/outbox/{letter_id}/raw")
 def letter_raw(letter_id: uuid.UUID, session: SessionDep) -> Response:
     """The bytes that were handed to the transport."""
-    found, _ = _letter(session, letter_id)
-    return Response(found.mime, media_type="text/plain; charset=utf-8")
+    return Response(_letter(session, letter_id).mime, media_type="text/plain; charset=utf-8")
 
 
-def _letter(session: Session, letter_id: uuid.UUID) -> tuple[Letter, EmailMessage]:
+def _letter(session: Session, letter_id: uuid.UUID) -> Letter:
     found = session.get(Letter, letter_id)
     if found is None:
         raise HTTPException(404)
-    return found, message_from_bytes(found.mime, policy=policy.default)
+    return found
 
 
 def _steps_by_letter(session: Session, letter_ids: list[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
