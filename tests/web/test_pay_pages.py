@@ -15,12 +15,15 @@ from nudgepay.config import Settings
 from nudgepay.gateways.fakes.stripe import FakeStripe
 from nudgepay.invoices.actions import create_client, create_invoice
 from nudgepay.invoices.models import Contact, Invoice
+from nudgepay.payments.actions import undo_payment
+from nudgepay.payments.bank import record_transfer
 from nudgepay.runtime import Runtime, build_runtime
 from nudgepay.web.app import create_app
 
 LINKS = (
     "/p/{invoice}",
     "/p/{invoice}/pay",
+    "/p/{invoice}/receipt",
     "/p/{invoice}/paid",
     "/p/{invoice}/promise",
     "/p/{invoice}/dispute",
@@ -180,6 +183,24 @@ def test_a_settled_invoice_closes_its_page(payer: Payer) -> None:
     assert "Alles ist bezahlt" in page
     assert payer.post("/pay").status_code == 303
     assert payer.fake.sessions() == []
+
+
+def test_a_receipt_tells_what_was_received_and_what_was_taken_back_is_not_there(payer: Payer) -> None:
+    assert "Bisher ist nichts eingegangen" in payer.get("/receipt").text
+    assert "/receipt" not in payer.get().text
+    now = clock.now()
+    with payer.runtime.db.transaction() as session:
+        for amount, reference in (("200.00", "SEPA-1"), ("34.50", "SEPA-2")):
+            booked = record_transfer(
+                session, numbers=["A-1"], amount=amount, occurred_at=now, now=now, actor="t", reference=reference
+            )
+        undo_payment(session, booked.fact_id, now=now, actor="t")
+    assert f'href="/p/{payer.token}/receipt"' in payer.get().text
+    receipt = payer.get("/receipt").text
+    assert "200,00\xa0€" in receipt
+    assert "per Überweisung" in receipt
+    assert "1.034,50\xa0€" in receipt
+    assert "34,50\xa0€" not in receipt.replace("1.034,50\xa0€", "")
 
 
 def test_a_stripe_that_is_away_is_said_and_nothing_is_lost(payer: Payer) -> None:

@@ -19,7 +19,7 @@ from nudgepay.web.hooks.stripe import stripe_webhook
 from nudgepay.web.middleware import add_middleware
 from nudgepay.web.misses import Misses
 from nudgepay.web.outbox import pages as outbox
-from nudgepay.web.pay import documents, showing, statement, telling, unsubscribing
+from nudgepay.web.pay import documents, receipt, showing, statement, telling, unsubscribing
 from nudgepay.web.shortcut import Shortcut
 from nudgepay.web.ui.rooms import ROOMS
 
@@ -48,7 +48,7 @@ def create_app(runtime: Runtime) -> Shortcut:
     app.state.misses = Misses()
     webhook = stripe_webhook(writer, lambda: accepted_secrets(runtime.settings.secret("stripe_webhook_secret")))
     app.router.routes.append(Route(STRIPE_HOOK, webhook, methods=["POST"]))
-    for room in (probes, cron, mail, assets, showing, documents, statement, telling, unsubscribing, *ROOMS):
+    for room in (probes, cron, mail, assets, showing, receipt, documents, statement, telling, unsubscribing, *ROOMS):
         app.include_router(room.router)
     if shows_outbox(runtime.settings):
         app.include_router(outbox.router)

@@ -8,6 +8,7 @@ PUBLIC = frozenset(
         "/static/{name}",
         "/p/{token}",
         "/p/{token}/pay",
+        "/p/{token}/receipt",
         "/p/{token}/paid",
         "/p/{token}/promise",
         "/p/{token}/dispute",

@@ -43,6 +43,7 @@ def page_view(
         "lines": [_line(line, page, reader, now) for line in page.lines],
         "numbers": [line.number for line in page.open_lines],
         "notes": [*_thanks(page, reader, received), *_notes(page, reader)],
+        "receipt": f"/p/{page.token}/receipt{reader.query}" if any(line.amount_paid for line in page.lines) else None,
         "has_card": has_card,
         "is_payable": state == "open" and not waits,
         "has_answers": bool(page.open_lines) and not waits,
