@@ -4,12 +4,14 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import asdict
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from nudgepay import ledger
 from nudgepay.automation import queue
 from nudgepay.automation.context import JobContext
 from nudgepay.gateways.mailbox import mailbox_for
 from nudgepay.gateways.postfix_log import PostfixLog
+from nudgepay.insights.closing import run_closing
 from nudgepay.nudges.cron import forget_signatures
 from nudgepay.nudges.mailings.sending import is_any_due, run_mailings
 from nudgepay.nudges.mailings.terms import mailing_terms
@@ -98,6 +100,12 @@ def run_send_mailings(job: JobContext) -> Figures:
         should_stop=job.should_stop,
     )
     return {"wished": wished} | dict(sent)
+
+
+def run_close_months(job: JobContext) -> Figures:
+    """Work out the figures of months that have ended."""
+    zone = ZoneInfo(job.runtime.settings.business_timezone)
+    return {"months": run_closing(job.runtime.db, now=job.now, zone=zone)}
 
 
 def has_events(job: JobContext) -> bool:

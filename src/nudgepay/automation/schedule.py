@@ -87,6 +87,13 @@ SCHEDULE: tuple[Job, ...] = (
     ),
     Job("flag_abandoned", "*/10 * * * * 40", jobs.run_flag_abandoned, "Tell of runs that never ended"),
     Job(
+        "close_months",
+        "41 2 * * * 0",
+        jobs.run_close_months,
+        "Work out the figures of months that have ended",
+        "one look; in a night after a month's end, a scan of the books for each month, 24 at most",
+    ),
+    Job(
         "retention",
         "17 3 * * * 0",
         jobs.run_retention,

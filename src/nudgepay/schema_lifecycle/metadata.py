@@ -3,6 +3,7 @@
 from nudgepay import audit, ledger
 from nudgepay.access import models as access
 from nudgepay.db import Base
+from nudgepay.insights import models as insights
 from nudgepay.invoices import models as invoices
 from nudgepay.nudges import answers
 from nudgepay.nudges import models as nudges
@@ -10,6 +11,6 @@ from nudgepay.nudges.mailings import models as mailings
 from nudgepay.payments import models as payments
 from nudgepay.schema_lifecycle import models as schema
 
-ROOMS = (schema, audit, ledger, access, invoices, payments, nudges, answers, mailings)
+ROOMS = (schema, audit, ledger, access, invoices, payments, nudges, answers, mailings, insights)
 
 METADATA = Base.metadata
