@@ -36,6 +36,7 @@ DOORS = {
     "automation",
     "cli",
     "db.py",
+    "insights",
     "ledger.py",
     "nudges",
     "payments",

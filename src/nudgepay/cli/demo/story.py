@@ -7,7 +7,7 @@ from rich.console import Console
 from sqlalchemy import text
 
 from nudgepay.automation.context import JobContext
-from nudgepay.automation.jobs import run_apply_events
+from nudgepay.automation.jobs import run_apply_events, run_close_months
 from nudgepay.cli.demo.clock_of_story import passes, story_start
 from nudgepay.cli.demo.sample import SampleBooks, load_sample_books
 from nudgepay.cli.demo.stage import Stage
@@ -43,6 +43,7 @@ def tell(stage: Stage, console: Console, *, now: datetime) -> Told:
     _pay_by_card(stage, console, books, turn)
     _pay_by_transfer(stage, console, books, turn)
     _go_through(stage, console, told, [*passes(turn, now), now], "Four more days of passes")
+    run_close_months(JobContext(stage.runtime, now, ACTOR))
     return told
 
 
