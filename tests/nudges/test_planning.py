@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -176,6 +177,23 @@ def test_a_step_that_has_left_is_not_written_under_another_version(db: Database)
         ("T-3", 1),
         ("T-3", 2),
     ]
+
+
+def test_each_of_many_clients_in_one_batch_has_its_own_days(db: Database) -> None:
+    places = {"Europe/Berlin": "DE", "America/New_York": "US", "Asia/Tokyo": "JP"}
+    expected = set()
+    for number in range(9):
+        zone = list(places)[number % 3]
+        client_id = make_client(db, f"client{number}", timezone=zone, country=places[zone])
+        due_on = DUE_ON + timedelta(days=number // 3)
+        invoice_id = make_invoice(db, client_id, f"A-{number}", due_on=due_on, now=TUESDAY)
+        nine = datetime(due_on.year, due_on.month, due_on.day, 9, tzinfo=ZoneInfo(zone))
+        expected.add((invoice_id, client_id, nine))
+    assert plan(db, TUESDAY + timedelta(days=2, hours=12)) == (9, 18, 0)
+    found = rows(db, "SELECT invoice_id, client_id, due_at FROM reminders WHERE step = 'DUE'")
+    assert {tuple(row) for row in found} == expected
+    ahead = rows(db, "SELECT DISTINCT due_on, CAST(next_at AS date) FROM invoices ORDER BY due_on")
+    assert [(due_on.day, next_on.day) for due_on, next_on in ahead] == [(10, 13), (11, 16), (12, 16)]
 
 
 def test_a_pass_with_a_limit_stops_there_and_loses_nothing(db: Database) -> None:

@@ -1,8 +1,8 @@
 """The planning pass: every step that has come due becomes a row. What a pass costs is what is due."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
@@ -31,31 +31,43 @@ class PlanningCounts:
 
 
 _DUE = """
-SELECT i.id, i.client_id, i.issued_on, i.due_on, c.country, c.timezone,
-       coalesce(i.schedule_name, c.schedule_name, :default) AS schedule, i.status = 'open' AS is_open, i.next_at
-  FROM invoices i JOIN clients c ON c.id = i.client_id
- WHERE i.next_at <= :now AND (i.next_at, i.id) > (CAST(:after AS timestamptz), CAST(:after_id AS bigint))
- ORDER BY i.next_at, i.id
- LIMIT :batch
-   FOR SHARE OF c SKIP LOCKED
-   FOR NO KEY UPDATE OF i SKIP LOCKED
+WITH due AS (
+  SELECT i.id, i.client_id, i.next_at, i.issued_on, i.due_on, c.country, c.timezone,
+         coalesce(i.schedule_name, c.schedule_name, :default) AS schedule, i.status = 'open' AS is_open
+    FROM invoices i JOIN clients c ON c.id = i.client_id
+   WHERE i.next_at <= :now AND (i.next_at, i.id) > (CAST(:after AS timestamptz), CAST(:after_id AS bigint))
+   ORDER BY i.next_at, i.id
+   LIMIT :batch
+     FOR SHARE OF c SKIP LOCKED
+     FOR NO KEY UPDATE OF i SKIP LOCKED
+)
+SELECT issued_on, due_on, country, timezone, schedule, is_open, count(*) AS invoices,
+       CAST(array_agg(id) AS text) AS ids, CAST(array_agg(client_id) AS text) AS client_ids,
+       (SELECT max(next_at) FROM due) AS newest_at,
+       (SELECT id FROM due ORDER BY next_at DESC, id DESC LIMIT 1) AS newest_id
+  FROM due
+ GROUP BY issued_on, due_on, country, timezone, schedule, is_open
 """
 """A client in a sender's hands is passed over: the client's lock comes before those of its reminders and
-invoices, for everybody, so no two can wait for each other. A pass goes forward only, past what it has written."""
+invoices, for everybody, so no two can wait for each other. A pass goes forward only, past what it has written.
+
+Invoices with the same schedule, days, country and zone form a group: its timeline is worked out once. Their ids go
+from one statement to the next as the text of an array, which nothing on the way reads."""
 
 _LOOK = """
-UPDATE reminders SET look_at = :now
- WHERE client_id = ANY(:client_ids) AND state = 'planned' AND look_at > :now AND invoice_id = ANY(:ids)
+UPDATE reminders r SET look_at = :now
+  FROM unnest(CAST(:ids AS text[]), CAST(:client_ids AS text[])) AS grouped (ids, client_ids),
+       unnest(CAST(grouped.ids AS bigint[]), CAST(grouped.client_ids AS bigint[])) AS invoice (id, client_id)
+ WHERE r.client_id = invoice.client_id AND r.state = 'planned' AND r.look_at > :now AND r.invoice_id = invoice.id
 """
 
 _INSERT = """
 WITH due AS (
   SELECT invoice_id, client_id, step, version, due_at
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:client_ids AS bigint[]), CAST(:groups AS bigint[]))
-         AS invoice (invoice_id, client_id, id)
+    FROM unnest(CAST(:ids AS text[]), CAST(:client_ids AS text[])) WITH ORDINALITY AS grouped (ids, client_ids, id)
     JOIN unnest(CAST(:step_groups AS bigint[]), CAST(:steps AS text[]), CAST(:versions AS bigint[]),
-                CAST(:due_ats AS timestamptz[]))
-         AS timeline (id, step, version, due_at) USING (id)
+                CAST(:due_ats AS timestamptz[])) AS timeline (id, step, version, due_at) USING (id),
+         unnest(CAST(ids AS bigint[]), CAST(client_ids AS bigint[])) AS invoice (invoice_id, client_id)
 ), written AS (
   INSERT INTO reminders (invoice_id, client_id, step, schedule_version, due_at, look_at)
   SELECT invoice_id, client_id, step, version, due_at, due_at
@@ -79,10 +91,10 @@ SELECT step, count(*) AS rows FROM written GROUP BY step
 moved moves along; the engine then decides over it as over any other."""
 
 _NEXT = """
-UPDATE invoices i SET next_at = ahead.next_at
-  FROM unnest(CAST(:ids AS bigint[]), CAST(:groups AS bigint[])) AS invoice (invoice_id, id)
-  JOIN unnest(CAST(:next_groups AS bigint[]), CAST(:next_ats AS timestamptz[])) AS ahead (id, next_at) USING (id)
- WHERE i.id = invoice.invoice_id
+UPDATE invoices i SET next_at = grouped.next_at
+  FROM unnest(CAST(:ids AS text[]), CAST(:next_ats AS timestamptz[])) AS grouped (ids, next_at),
+       unnest(CAST(grouped.ids AS bigint[])) AS invoice (id)
+ WHERE i.id = invoice.id
 """
 
 
@@ -99,19 +111,19 @@ def run_planning(
     after, after_id = BEGINNING, 0
     while limit is None or looked_at < limit:
         with db.transaction() as session:
-            rows = _due(session, now=now, batch=batch, after=after, after_id=after_id)
+            groups = _due(session, now=now, batch=batch, after=after, after_id=after_id)
             work = _Batch(current_schedules(session), calendar, now)
-            for row in rows:
-                work.add(row)
-            written = work.write(session) if rows else {}
+            for group in groups:
+                work.add(group)
+            written = work.write(session) if groups else {}
         for step, count in written.items():
             metrics.reminders.labels(stage=step, status="planned").inc(count)
         planned += sum(written.values())
-        looked_at += len(rows)
-        failed += len(work.failed())
-        if len(rows) < batch:
+        looked_at += work.invoices
+        failed += len(work.failed)
+        if work.invoices < batch:
             break
-        after, after_id = rows[-1].next_at, rows[-1].id
+        after, after_id = groups[0].newest_at, groups[0].newest_id
     return PlanningCounts(looked_at, planned, failed)
 
 
@@ -120,82 +132,56 @@ def _due(session: Session, *, now: datetime, batch: int, after: datetime, after_
     return list(session.execute(text(_DUE), query))
 
 
-class _Group(NamedTuple):
-    """What invoices with the same timeline have in common."""
-
-    issued_on: date
-    due_on: date
-    country: str
-    zone_name: str
-    schedule: str
-    is_open: bool
-
-
 @dataclass(slots=True)
 class _Batch:
-    """One batch. Invoices with the same schedule, days, country and zone form a group: its timeline is worked out,
-    and handed to the database, once."""
+    """One batch, group by group."""
 
     schedules: dict[str, Schedule]
     calendar: WorkCalendar
     now: datetime
-    ids: list[int] = field(default_factory=list)
-    client_ids: list[int] = field(default_factory=list)
-    groups: list[int] = field(default_factory=list)
-    known: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    invoices: int = 0
+    ids: list[str] = field(default_factory=list)
+    client_ids: list[str] = field(default_factory=list)
     next_ats: list[datetime | None] = field(default_factory=list)
     due: list[tuple[int, str, int, datetime]] = field(default_factory=list)
-    unplannable: set[int] = field(default_factory=set)
+    failed: list[int] = field(default_factory=list)
 
-    def add(self, row: Row[Any]) -> None:
-        """Take in one invoice."""
-        invoice_id, client_id, *common, _ = tuple(row)
-        key = tuple(common)
-        group = self.known.get(key)
-        if group is None:
-            group = self.known[key] = self._new_group(_Group(*common))
-        self.ids.append(invoice_id)
-        self.client_ids.append(client_id)
-        self.groups.append(group)
+    def add(self, group: Row[Any]) -> None:
+        """Take in the invoices of one group."""
+        self.invoices += group.invoices
+        self.ids.append(group.ids)
+        self.client_ids.append(group.client_ids)
+        self.next_ats.append(self._plan(group) if group.is_open else None)
 
-    def _new_group(self, common: _Group) -> int:
-        group = len(self.next_ats)
-        self.next_ats.append(None)
-        if not common.is_open:
-            return group
-        schedule = self.schedules.get(common.schedule) or self.schedules[DEFAULT]
+    def _plan(self, group: Row[Any]) -> datetime | None:
+        """Note the steps that have come due, under the group's place in `ids`; returns when the next one does."""
+        schedule = self.schedules.get(group.schedule) or self.schedules[DEFAULT]
         try:
             steps = timeline(
                 schedule,
-                issued_on=common.issued_on,
-                due_on=common.due_on,
-                country=common.country,
-                zone_name=common.zone_name,
+                issued_on=group.issued_on,
+                due_on=group.due_on,
+                country=group.country,
+                zone_name=group.timezone,
                 calendar=self.calendar,
             )
         except UNPLANNABLE:
-            self.next_ats[group] = self.now + RETRY_UNPLANNABLE
-            self.unplannable.add(group)
-            return group
-        self.next_ats[group] = next((item.due_at for item in steps if item.due_at > self.now), None)
-        self.due += [(group, one.step.code, schedule.version, one.due_at) for one in steps if one.due_at <= self.now]
-        return group
+            self.failed += map(int, group.ids.strip("{}").split(","))
+            return self.now + RETRY_UNPLANNABLE
+        place = len(self.ids)
+        self.due += [(place, one.step.code, schedule.version, one.due_at) for one in steps if one.due_at <= self.now]
+        return next((one.due_at for one in steps if one.due_at > self.now), None)
 
     def write(self, session: Session) -> dict[str, int]:
         """Write everything in three statements; returns how many reminders of each step are due anew."""
-        invoices = {"ids": self.ids, "client_ids": self.client_ids, "groups": self.groups}
+        invoices = {"ids": self.ids, "client_ids": self.client_ids}
         session.execute(text(_LOOK), {**invoices, "now": self.now})
         columns = [list(column) for column in zip(*self.due, strict=True)] or [[], [], [], []]
         timelines = dict(zip(("step_groups", "steps", "versions", "due_ats"), columns, strict=True))
         terms = {"left": sorted(LEFT_STATES), "reversible": sorted(REVERSIBLE)}
         written = session.execute(text(_INSERT), {**invoices, **timelines, **terms})
         counts = {str(row.step): int(row.rows) for row in written}
-        groups = {"next_groups": list(range(len(self.next_ats))), "next_ats": self.next_ats}
-        session.execute(text(_NEXT), {**invoices, **groups})
-        for invoice_id in self.failed():
+        session.execute(text(_NEXT), {"ids": self.ids, "next_ats": self.next_ats})
+        for invoice_id in self.failed:
             ledger.notice(session, "planning.failed", f"planning.failed:{invoice_id}", {"invoice_id": invoice_id})
         return counts
-
-    def failed(self) -> list[int]:
-        """Ids of the invoices that have no timeline."""
-        return [one for one, group in zip(self.ids, self.groups, strict=True) if group in self.unplannable]
