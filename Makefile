@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALL = $(if $(shell command -v uv),uv pip install --quiet --python $(BIN)/python,$(BIN)/pip install --quiet --disable-pip-version-check)
 
 .DEFAULT_GOAL := help
-.PHONY: help install assets strings demo test ci lint bench mutants mutation proof clean
+.PHONY: help install assets strings screenshots demo test ci lint bench mutants mutation proof clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ assets: install  ## the operators' stylesheet, script and icons, built again (ne
 
 strings: install  ## the operators' pages' translations, compiled
 	$(BIN)/python scripts/strings.py compile
+
+screenshots: install  ## pictures of every page into docs/screenshots (needs a Chromium)
+	$(BIN)/python scripts/screenshots.py $(ARGS)
 
 demo: install  ## the whole story on sample data, then the pages (ARGS=--once ends after the table)
 	$(BIN)/nudgepay demo $(ARGS)
