@@ -38,6 +38,7 @@ class Notice(Base):
     __tablename__ = "notices"
     __table_args__ = (
         Index("uq_notices_open", "dedup_key", unique=True, postgresql_where=text("resolved_at IS NULL")),
+        Index("ix_notices_open", "kind", "created_at", "id", postgresql_where=text("resolved_at IS NULL")),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
