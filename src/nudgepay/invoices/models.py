@@ -33,7 +33,9 @@ class Client(Base):
     __table_args__ = (
         UniqueConstraint("external_id"),
         Index(
-            "ix_clients_name", literal_column("lower(name)").label("low"), postgresql_ops={"low": "text_pattern_ops"}
+            "ix_clients_name_low",
+            literal_column("lower(name)").label("low"),
+            postgresql_ops={"low": "text_pattern_ops"},
         ),
         Index("ix_clients_name_grams", text("search_grams(lower(name))"), postgresql_using="gin"),
     )
@@ -62,7 +64,7 @@ class Contact(Base):
         UniqueConstraint("client_id", "email"),
         Index("ix_contacts_email", "email"),
         Index(
-            "ix_contacts_email_lower",
+            "ix_contacts_email_low",
             literal_column("lower(email)").label("low"),
             postgresql_ops={"low": "text_pattern_ops"},
         ),
@@ -158,16 +160,16 @@ class OpenInvoiceTotal(Base):
     amount: Mapped[Decimal] = mapped_column(Numeric())
 
 
-class InvoiceSearch(Base):
+class InvoiceNumber(Base):
     """What the search looks in, written by triggers of `invoices`: apart from them, because the engine rewrites those
     each time that it plans, and every index on them with it. `number` is in lower case, `amount` is `amount_due`.
     """
 
-    __tablename__ = "invoice_search"
+    __tablename__ = "invoice_numbers"
     __table_args__ = (
-        Index("ix_invoice_search_number", "number", postgresql_ops={"number": "text_pattern_ops"}),
-        Index("ix_invoice_search_grams", text("search_grams(number)"), postgresql_using="gin"),
-        Index("ix_invoice_search_amount", "amount", "invoice_id"),
+        Index("ix_invoice_numbers_number", "number", postgresql_ops={"number": "text_pattern_ops"}),
+        Index("ix_invoice_numbers_grams", text("search_grams(number)"), postgresql_using="gin"),
+        Index("ix_invoice_numbers_amount", "amount", "invoice_id"),
     )
 
     invoice_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

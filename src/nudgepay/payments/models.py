@@ -24,7 +24,7 @@ class MoneyFact(Base):
         Index("ix_money_facts_recorded_at", "recorded_at"),
         Index(
             "ix_money_facts_came_in",
-            "recorded_at",
+            "occurred_at",
             "id",
             postgresql_include=["currency", "amount"],
             postgresql_where=text(

@@ -1,0 +1,154 @@
+"""The values of Today, read in one transaction."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from nudgepay.access.permissions import Permission
+from nudgepay.invoices.owed import Owed, OwedInCurrency, owed_by_age
+from nudgepay.invoices.queries import has_invoices
+from nudgepay.ledger import open_notices_by_kind
+from nudgepay.nudges.calendars import local_day, local_instant
+from nudgepay.nudges.switch import pause_reason
+from nudgepay.nudges.terms import terms_of
+from nudgepay.nudges.waiting import (
+    Amnesty,
+    has_ever_written,
+    held_by_reason,
+    letters_by_day,
+    next_letters,
+    waiting_for_release,
+)
+from nudgepay.payments.came_in import CameIn, came_in_by_day, days_to_pay
+from nudgepay.web.ui.page import Page
+from nudgepay.web.ui.today import charts
+from nudgepay.web.ui.today.kinds import ORDER, kind_of
+
+DAYS = 30
+NEXT_LETTERS = 6
+BARS = ("bar", "bar bar-2", "bar bar-3", "bar bar-4", "bar bar-5")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One age of one currency: the figure, its place in the bar and its list."""
+
+    age: str
+    owed: Owed
+    piece: charts.Piece
+    style: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Income:
+    """What came in in one currency."""
+
+    currency: str
+    payments: int
+    amount: int
+    line: str
+    area: str
+
+
+def first_day(page: Page, *, days: int = DAYS) -> date:
+    """The first of the last `days` days of the business."""
+    return today_of(page) - timedelta(days=days - 1)
+
+
+def today_of(page: Page) -> date:
+    """The day it is at the business, by which everything on the page is counted."""
+    return local_day(page.now, page.runtime.settings.business_timezone)
+
+
+def since_of(page: Page) -> datetime:
+    """The instant at which the last days begin."""
+    return local_instant(first_day(page), time(), page.runtime.settings.business_timezone)
+
+
+def gather(session: Session, page: Page) -> dict[str, Any]:
+    """Everything that the template shows."""
+    zone, now, since = page.runtime.settings.business_timezone, page.now, since_of(page)
+    days = [first_day(page) + timedelta(days=ahead) for ahead in range(DAYS)]
+    owed = owed_by_age(session, today=today_of(page))
+    came_in = came_in_by_day(session, since=since, now=now, zone=zone)
+    letters = letters_by_day(session, since=since, now=now, zone=zone)
+    tasks = open_notices_by_kind(session)
+    amnesty, pause = waiting_for_release(session), pause_reason(session)
+    return {
+        "today": today_of(page),
+        "owed": [(one, cells_of(one)) for one in owed],
+        "came_in": list(_income(came_in, days)),
+        "next_letters": next_letters(session, terms=terms_of(page.runtime.settings), now=now, most=NEXT_LETTERS),
+        "held": held_by_reason(session),
+        "tasks": [(one, kind_of(one.kind)) for one in sorted(tasks, key=lambda one: ORDER.get(one.kind, len(ORDER)))],
+        "amnesty": amnesty,
+        "needs": sum(one.count for one in tasks) + (amnesty.invoices if amnesty else 0),
+        "pause": pause,
+        "letters": _bars([letters.get(day, 0) for day in days]),
+        "payments": _bars(_payments_by_day(came_in, days)),
+        "days": (days[0], days[-1]),
+        "to_pay": days_to_pay(session, zone=zone),
+        "steps": first_steps(session, page, amnesty, pause=pause) if not has_ever_written(session) else [],
+    }
+
+
+def cells_of(owed: OwedInCurrency) -> list[Cell]:
+    """The ages of a currency, each with the list behind it."""
+    pieces = charts.stacked([cell.amount for cell in owed.ages.values()])
+    return [
+        Cell(age, cell, piece, style, f"/invoices?status=open&currency={owed.currency}&age={age.replace('+', '%2B')}")
+        for (age, cell), piece, style in zip(owed.ages.items(), pieces, BARS, strict=True)
+    ]
+
+
+def _income(rows: list[CameIn], days: list[date]) -> list[Income]:
+    by_currency: dict[str, dict[date, int]] = defaultdict(dict)
+    payments: dict[str, int] = defaultdict(int)
+    for row in rows:
+        by_currency[row.currency][row.day] = row.amount
+        payments[row.currency] += row.payments
+    found = []
+    for currency, amounts in by_currency.items():
+        values = [amounts.get(day, 0) for day in days]
+        found.append(
+            Income(currency, payments[currency], sum(amounts.values()), charts.line(values), charts.area(values))
+        )
+    return sorted(found, key=lambda income: -income.payments)
+
+
+def _payments_by_day(rows: list[CameIn], days: list[date]) -> list[int]:
+    counts: dict[date, int] = defaultdict(int)
+    for row in rows:
+        counts[row.day] += row.payments
+    return [counts[day] for day in days]
+
+
+def _bars(values: list[int]) -> dict[str, Any]:
+    return {"total": sum(values), "most": max(values), "bars": charts.bars(values)}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A first step: its name for the template, and whether it is taken."""
+
+    name: str
+    is_done: bool
+
+
+def first_steps(session: Session, page: Page, amnesty: Amnesty | None, *, pause: str | None) -> list[Step]:
+    """What is to be done until the first letter has left."""
+    if not page.may(Permission.INVOICE_WRITE):
+        return []
+    settings = page.runtime.settings
+    is_filled = has_invoices(session)
+    return [
+        Step("books", is_filled),
+        Step("money", bool(settings.business_iban) or page.runtime.stripe is not None),
+        Step("sender", settings.mail_transport == "smtp"),
+        *([Step("release", False)] if amnesty else []),
+        Step("switch", is_filled and pause is None),
+    ]
