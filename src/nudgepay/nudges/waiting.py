@@ -1,21 +1,22 @@
 """What waits and why, what left lately, and what leaves next: reads that cost what they show."""
 
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from nudgepay.nudges.facts import ClientFacts, Decision
-from nudgepay.nudges.queries import load_clients, rules_now
+from nudgepay.nudges.facts import ClientFacts
+from nudgepay.nudges.queries import load_clients
 from nudgepay.nudges.reasons import HELD_REASONS
-from nudgepay.nudges.simulate import simulate
+from nudgepay.nudges.simulate import looks
 from nudgepay.nudges.terms import Terms
 from nudgepay.nudges.timeline import UNPLANNABLE
 
 CAP = 1_000
 """Counted at most; what is more reads as `more than`."""
-CLIENTS = 8
+CLIENTS = 6
 """Clients whose next letter is worked out."""
 ROWS = 200
 """Rows of each queue in which they are looked for."""
@@ -70,15 +71,18 @@ def waiting_for_release(session: Session) -> Amnesty | None:
 
 
 _LETTERS = """
-SELECT (sending_at AT TIME ZONE :zone)::date AS day, count(*) FROM letters
- WHERE sending_at >= :since AND sending_at <= :now AND state NOT IN ('planned', 'failed', 'cancelled') GROUP BY 1
+SELECT (SELECT count(*) FROM letters
+         WHERE sending_at >= day.starts AND sending_at < day.ends AND state NOT IN ('planned', 'failed', 'cancelled'))
+  FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
+       WITH ORDINALITY AS day (starts, ends, place)
+ ORDER BY day.place
 """
 
 
-def letters_by_day(session: Session, *, since: datetime, now: datetime, zone: str) -> dict[date, int]:
-    """Letters that left, or may have, by day of `zone`; days without any are left out."""
-    rows = session.execute(text(_LETTERS), {"since": since, "now": now, "zone": zone})
-    return {day: int(count) for day, count in rows}
+def letters_by_day(session: Session, *, days: Sequence[datetime]) -> list[int]:
+    """How many letters left, or may have, on each day; `days` are the days' beginnings and the end of the last."""
+    given = {"starts": list(days[:-1]), "ends": list(days[1:])}
+    return [int(count) for count in session.scalars(text(_LETTERS), given)]
 
 
 def has_ever_written(session: Session) -> bool:
@@ -111,33 +115,31 @@ SELECT client_id
 
 
 def next_letters(session: Session, *, terms: Terms, now: datetime, most: int) -> list[NextLetter]:
-    """The nearest letters of the clients whose turn comes next, as if sending were not paused."""
+    """The next letters of the clients whose turn comes next, as if nothing held everybody."""
     ids = list(session.scalars(text(_SOON), {"rows": ROWS, "clients": CLIENTS}))
-    rules = replace(rules_now(session, terms.rules), sending_paused=False)
     found: list[NextLetter] = []
     for client in load_clients(session, ids, now=now).values() if ids else ():
         try:
-            ahead = simulate(client, rules=rules, calendar=terms.calendar, start=now, end=now + AHEAD)
+            found += _next_of(client, terms=terms, now=now)
         except UNPLANNABLE:
             continue
-        found += _letters_of(client, ahead)
     return sorted(found, key=lambda letter: (letter.at, letter.client))[:most]
 
 
-def _letters_of(client: ClientFacts, ahead: list[Decision]) -> list[NextLetter]:
+def _next_of(client: ClientFacts, *, terms: Terms, now: datetime) -> list[NextLetter]:
+    """What the client gets the next time that anything goes: a letter for each currency."""
     invoices = {invoice.id: invoice for invoice in client.invoices}
-    letters: dict[tuple[datetime, str], list[Decision]] = {}
-    for one in ahead:
-        if one.action == "send":
-            letters.setdefault((one.at, invoices[one.invoice_id].currency), []).append(one)
-    return [
-        NextLetter(
-            at,
-            client.id,
-            client.name,
-            currency,
-            sum(one.amount for one in lines),
-            tuple((one.invoice_id, invoices[one.invoice_id].number) for one in lines),
-        )
-        for (at, currency), lines in letters.items()
-    ]
+    for at, answer in looks(client, rules=terms.rules, calendar=terms.calendar, start=now, end=now + AHEAD):
+        if answer.letters:
+            return [
+                NextLetter(
+                    at,
+                    client.id,
+                    client.name,
+                    letter.currency,
+                    sum(one.amount for one in letter.decisions),
+                    tuple((one.invoice_id, invoices[one.invoice_id].number) for one in letter.decisions),
+                )
+                for letter in answer.letters
+            ]
+    return []

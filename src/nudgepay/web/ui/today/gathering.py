@@ -64,35 +64,36 @@ def today_of(page: Page) -> date:
     return local_day(page.now, page.runtime.settings.business_timezone)
 
 
-def since_of(page: Page) -> datetime:
-    """The instant at which the last days begin."""
-    return local_instant(first_day(page), time(), page.runtime.settings.business_timezone)
+def days_of(page: Page) -> list[datetime]:
+    """The instants at which the last days begin, and the one at which today ends."""
+    first, zone = first_day(page), page.runtime.settings.business_timezone
+    return [local_instant(first + timedelta(days=ahead), time(), zone) for ahead in range(DAYS + 1)]
 
 
 def gather(session: Session, page: Page) -> dict[str, Any]:
     """Everything that the template shows."""
-    zone, now, since = page.runtime.settings.business_timezone, page.now, since_of(page)
-    days = [first_day(page) + timedelta(days=ahead) for ahead in range(DAYS)]
+    zone, now, days = page.runtime.settings.business_timezone, page.now, days_of(page)
     owed = owed_by_age(session, today=today_of(page))
-    came_in = came_in_by_day(session, since=since, now=now, zone=zone)
-    letters = letters_by_day(session, since=since, now=now, zone=zone)
+    came_in = came_in_by_day(session, days=days)
+    letters = letters_by_day(session, days=days)
     tasks = open_notices_by_kind(session)
     amnesty, pause = waiting_for_release(session), pause_reason(session)
     return {
         "today": today_of(page),
         "owed": [(one, cells_of(one)) for one in owed],
-        "came_in": list(_income(came_in, days)),
+        "came_in": _income(came_in),
         "next_letters": next_letters(session, terms=terms_of(page.runtime.settings), now=now, most=NEXT_LETTERS),
         "held": held_by_reason(session),
         "tasks": [(one, kind_of(one.kind)) for one in sorted(tasks, key=lambda one: ORDER.get(one.kind, len(ORDER)))],
         "amnesty": amnesty,
         "needs": sum(one.count for one in tasks) + (amnesty.invoices if amnesty else 0),
         "pause": pause,
-        "letters": _bars([letters.get(day, 0) for day in days]),
-        "payments": _bars(_payments_by_day(came_in, days)),
-        "days": (days[0], days[-1]),
-        "to_pay": days_to_pay(session, zone=zone),
-        "steps": first_steps(session, page, amnesty, pause=pause) if not has_ever_written(session) else [],
+        "letters": _bars(letters),
+        "payments": _bars(_payments_by_day(came_in)),
+        "to_pay": days_to_pay(session, day_of=lambda at: local_day(at, zone)),
+        "steps": []
+        if any(letters) or has_ever_written(session)
+        else first_steps(session, page, amnesty, pause=pause),
     }
 
 
@@ -105,26 +106,24 @@ def cells_of(owed: OwedInCurrency) -> list[Cell]:
     ]
 
 
-def _income(rows: list[CameIn], days: list[date]) -> list[Income]:
-    by_currency: dict[str, dict[date, int]] = defaultdict(dict)
+def _income(rows: list[CameIn]) -> list[Income]:
+    amounts: dict[str, list[int]] = defaultdict(lambda: [0] * DAYS)
     payments: dict[str, int] = defaultdict(int)
     for row in rows:
-        by_currency[row.currency][row.day] = row.amount
+        amounts[row.currency][row.place] = row.amount
         payments[row.currency] += row.payments
-    found = []
-    for currency, amounts in by_currency.items():
-        values = [amounts.get(day, 0) for day in days]
-        found.append(
-            Income(currency, payments[currency], sum(amounts.values()), charts.line(values), charts.area(values))
-        )
+    found = [
+        Income(currency, payments[currency], sum(values), charts.line(values), charts.area(values))
+        for currency, values in amounts.items()
+    ]
     return sorted(found, key=lambda income: -income.payments)
 
 
-def _payments_by_day(rows: list[CameIn], days: list[date]) -> list[int]:
-    counts: dict[date, int] = defaultdict(int)
+def _payments_by_day(rows: list[CameIn]) -> list[int]:
+    counts = [0] * DAYS
     for row in rows:
-        counts[row.day] += row.payments
-    return [counts[day] for day in days]
+        counts[row.place] += row.payments
+    return counts
 
 
 def _bars(values: list[int]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from nudgepay.nudges.tasks import list_tasks, open_task
 from nudgepay.payments.came_in import came_in_by_day, list_came_in
 from nudgepay.web.deps import ReadSessionDep, SessionDep
 from nudgepay.web.ui.page import Page, Undo, allowed
-from nudgepay.web.ui.today.gathering import DAYS, first_day, gather, since_of, today_of
+from nudgepay.web.ui.today.gathering import DAYS, days_of, first_day, gather, today_of
 from nudgepay.web.ui.today.kinds import KINDS, ORDER, kind_of
 from nudgepay.web.ui.today.places import MAX_ID, Place
 
@@ -22,7 +22,6 @@ TodayPage = Annotated[Page, allowed(Permission.TODAY_READ)]
 TaskId = Annotated[int, Path(ge=1, le=MAX_ID)]
 AT_ONCE = 50
 BEGINNING = Place(datetime(1970, 1, 1, tzinfo=UTC), 0)
-END = Place(datetime(9000, 1, 1, tzinfo=UTC), 0)
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -39,13 +38,13 @@ def payments(
     after: Annotated[str, Query(max_length=80)] = "",
 ) -> Response:
     """The money of the last days, newest first."""
-    zone, since = page.runtime.settings.business_timezone, since_of(page)
-    before = Place.read(after) or END
+    days = days_of(page)
+    before = Place.read(after) or Place(days[-1], 0)
     shown = list_came_in(
-        session, since=since, before=(before.at, before.id), currency=currency.upper() or None, limit=AT_ONCE + 1
+        session, since=days[0], before=(before.at, before.id), currency=currency.upper() or None, limit=AT_ONCE + 1
     )
     sums: dict[str, tuple[int, int]] = {}
-    for row in came_in_by_day(session, since=since, now=page.now, zone=zone):
+    for row in came_in_by_day(session, days=days):
         count, amount = sums.get(row.currency, (0, 0))
         sums[row.currency] = (count + row.payments, amount + row.amount)
     rows = shown[:AT_ONCE]
