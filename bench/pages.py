@@ -69,7 +69,7 @@ SELECT id, name, 'c' || id || '@client.example', md5('c' || id) FROM clients
 INVOICES = """
 INSERT INTO invoices (number, client_id, currency, amount_due, amount_paid, amount_remaining, status, money_state,
                       issued_on, due_on, token, next_at, closed_at)
-SELECT 'RE-2026-' || lpad(n::text, 7, '0'), 1 + n %% %(clients)s, currency, amount,
+SELECT 'RE-2026-' || lpad(n::text, 7, '0'), 1 + n / 2 %% %(clients)s, currency, amount,
        CASE WHEN is_paid THEN amount ELSE 0 END, CASE WHEN is_paid THEN 0 ELSE amount END,
        CASE WHEN is_paid THEN 'paid' ELSE 'open' END, CASE WHEN is_paid THEN 'paid' ELSE 'unpaid' END,
        due_on - 30, due_on, md5('i' || n), CASE WHEN NOT is_paid AND due_on > current_date + 3
@@ -114,9 +114,8 @@ INSERT INTO reminders (invoice_id, client_id, step, schedule_version, due_at, lo
                        nudge_key)
 SELECT id, client_id, 'manual', 1, now() - interval '1 day', now() + interval '1 hour', reason,
        CASE WHEN reason = 'contact_gap' THEN now() + interval '1 hour' END, 'k' || id
-  FROM (SELECT id, client_id, reasons[1 + id %% 5] AS reason
-          FROM (VALUES (ARRAY['contact_gap', 'disputed', 'promised_until', 'no_recipient', 'review'])) AS all_of (reasons),
-                invoices WHERE status = 'open' ORDER BY id LIMIT %(held)s) AS waiting
+  FROM (SELECT id, client_id, ('{contact_gap,disputed,promised_until,no_recipient,review}'::text[])[1 + id %% 5]
+               AS reason FROM invoices WHERE status = 'open' ORDER BY id LIMIT %(held)s) AS waiting
 """
 NOTICES = """
 INSERT INTO notices (kind, dedup_key, details, created_at)

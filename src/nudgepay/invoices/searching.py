@@ -13,6 +13,7 @@ from nudgepay.money import currencies_with
 
 PATIENCE = "SET LOCAL statement_timeout = '1s'"
 CANCELED = "57014"
+MANY = 200
 LEAST_INSIDE = 3
 """Signs that a text must have to be looked for inside of others: the index holds every three neighbours."""
 HIGHEST = 0x10FFFF
@@ -42,10 +43,12 @@ SELECT invoice_id, row_number() OVER (ORDER BY number USING ~<~) AS place FROM i
  WHERE number ~>=~ :low AND (CAST(:high AS text) IS NULL OR number ~<~ :high) ORDER BY number USING ~<~ LIMIT :limit
 """
 _HOLDS = """
-SELECT invoice_id, -invoice_id AS place FROM invoice_numbers
- WHERE search_grams(number) @> CAST(:grams AS text[]) AND strpos(number, :sought) > 0
+SELECT invoice_id, -invoice_id AS place
+  FROM (SELECT invoice_id FROM invoice_numbers
+         WHERE search_grams(number) @> CAST(:grams AS text[]) AND strpos(number, :sought) > 0 LIMIT :many) AS part
  ORDER BY invoice_id DESC LIMIT :limit
 """
+"""`many` first: with few rows wanted in the order of another index, PostgreSQL would rather read all of that one."""
 _COSTS = """
 SELECT s.invoice_id, -s.invoice_id AS place FROM invoice_numbers s JOIN invoices i ON i.id = s.invoice_id
  WHERE s.amount = :minor AND i.currency = ANY(:currencies) ORDER BY s.invoice_id DESC LIMIT :limit
@@ -65,12 +68,16 @@ SELECT client_id, row_number() OVER (ORDER BY lower(email) USING ~<~) AS place F
  ORDER BY lower(email) USING ~<~ LIMIT :limit
 """
 _NAME_HOLDS = """
-SELECT id AS client_id, id AS place FROM clients
- WHERE search_grams(lower(name)) @> CAST(:grams AS text[]) AND strpos(lower(name), :sought) > 0 LIMIT :limit
+SELECT client_id, client_id AS place
+  FROM (SELECT id AS client_id FROM clients
+         WHERE search_grams(lower(name)) @> CAST(:grams AS text[]) AND strpos(lower(name), :sought) > 0
+         LIMIT :many) AS part LIMIT :limit
 """
 _ADDRESS_HOLDS = """
-SELECT client_id, client_id AS place FROM contacts
- WHERE search_grams(lower(email)) @> CAST(:grams AS text[]) AND strpos(lower(email), :sought) > 0 LIMIT :limit
+SELECT client_id, client_id AS place
+  FROM (SELECT client_id FROM contacts
+         WHERE search_grams(lower(email)) @> CAST(:grams AS text[]) AND strpos(lower(email), :sought) > 0
+         LIMIT :many) AS part LIMIT :limit
 """
 
 
@@ -97,7 +104,7 @@ def find_amounts(session: Session, amounts: Iterable[Amount], *, limit: int) -> 
 def _found(session: Session, shape: str, queries: Iterable[str], sought: str, *, limit: int) -> list[Row[Any]]:
     lowered = sought.lower()
     given: dict[str, Any] = {"low": lowered, "high": after_all_that_begin_with(lowered), "limit": limit}
-    given |= {"sought": lowered, "grams": grams_of(lowered)}
+    given |= {"sought": lowered, "grams": grams_of(lowered), "many": MANY}
     found: dict[int, Row[Any]] = {}
     for query in queries if lowered else ():
         if len(found) < limit and (len(lowered) >= LEAST_INSIDE or ":grams" not in query):

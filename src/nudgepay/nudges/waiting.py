@@ -1,12 +1,13 @@
 """What waits and why, what left lately, and what leaves next: reads that cost what they show."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from nudgepay.ledger import OpenNotices
 from nudgepay.nudges.facts import ClientFacts
 from nudgepay.nudges.queries import load_clients
 from nudgepay.nudges.reasons import HELD_REASONS
@@ -16,7 +17,7 @@ from nudgepay.nudges.timeline import UNPLANNABLE
 
 CAP = 1_000
 """Counted at most; what is more reads as `more than`."""
-CLIENTS = 6
+CLIENTS = 5
 """Clients whose next letter is worked out."""
 ROWS = 200
 """Rows of each queue in which they are looked for."""
@@ -32,22 +33,6 @@ class Held:
     is_more: bool
 
 
-_HELD = """
-SELECT why.reason, held.invoices
-  FROM unnest(CAST(:reasons AS text[])) AS why (reason),
-       LATERAL (SELECT count(*) AS invoices
-                  FROM (SELECT invoice_id FROM reminders WHERE state = 'planned' AND held_reason = why.reason
-                         GROUP BY invoice_id ORDER BY invoice_id LIMIT :cap) AS capped) AS held
- WHERE held.invoices > 0 ORDER BY held.invoices DESC, why.reason
-"""
-
-
-def held_by_reason(session: Session) -> list[Held]:
-    """How many invoices each reason holds, the commonest first."""
-    rows = session.execute(text(_HELD), {"reasons": sorted(HELD_REASONS), "cap": CAP + 1})
-    return [Held(reason, min(count, CAP), count > CAP) for reason, count in rows]
-
-
 @dataclass(frozen=True, slots=True)
 class Amnesty:
     """Imported invoices that were overdue already and wait for a person's release."""
@@ -57,32 +42,61 @@ class Amnesty:
     since: datetime
 
 
-_AMNESTY = """
-SELECT count(*), min(amnesty_at)
+@dataclass(slots=True)
+class Glance:
+    """What waits: `held` by reason, the commonest first; `tasks`, the open notices by kind; why sending is paused, if
+    it is; and how many letters left, or may have, on each day asked for."""
+
+    held: list[Held] = field(default_factory=list)
+    tasks: list[OpenNotices] = field(default_factory=list)
+    amnesty: Amnesty | None = None
+    pause: str | None = None
+    letters: list[int] = field(default_factory=list)
+
+
+_GLANCE = """
+SELECT 'held' AS what, why.reason AS name, held.invoices AS number, CAST(NULL AS timestamptz) AS at
+  FROM unnest(CAST(:reasons AS text[])) AS why (reason),
+       LATERAL (SELECT count(*) AS invoices
+                  FROM (SELECT invoice_id FROM reminders WHERE state = 'planned' AND held_reason = why.reason
+                         GROUP BY invoice_id ORDER BY invoice_id LIMIT :cap) AS capped) AS held
+ WHERE held.invoices > 0
+UNION ALL
+SELECT 'task', kind, count(*), min(created_at) FROM notices WHERE resolved_at IS NULL GROUP BY kind
+UNION ALL
+SELECT 'amnesty', '', count(*), min(amnesty_at)
   FROM (SELECT amnesty_at FROM invoices WHERE amnesty_at IS NOT NULL AND status = 'open'
          ORDER BY amnesty_at LIMIT :cap) AS capped
+HAVING count(*) > 0
+UNION ALL
+SELECT 'pause', coalesce(reason, ''), 0, paused_at FROM sending_switch WHERE id = 1 AND paused_at IS NOT NULL
+UNION ALL
+SELECT 'letters', '', (SELECT count(*) FROM letters
+                        WHERE sending_at >= day.starts AND sending_at < day.ends
+                          AND state NOT IN ('planned', 'failed', 'cancelled')), day.starts
+  FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])) AS day (starts, ends)
 """
+"""One statement: each by itself costs less than asking for it."""
 
 
-def waiting_for_release(session: Session) -> Amnesty | None:
-    """What amnesty holds; None when it holds nothing."""
-    count, since = session.execute(text(_AMNESTY), {"cap": CAP + 1}).one()
-    return Amnesty(min(count, CAP), count > CAP, since) if count else None
-
-
-_LETTERS = """
-SELECT (SELECT count(*) FROM letters
-         WHERE sending_at >= day.starts AND sending_at < day.ends AND state NOT IN ('planned', 'failed', 'cancelled'))
-  FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
-       WITH ORDINALITY AS day (starts, ends, place)
- ORDER BY day.place
-"""
-
-
-def letters_by_day(session: Session, *, days: Sequence[datetime]) -> list[int]:
-    """How many letters left, or may have, on each day; `days` are the days' beginnings and the end of the last."""
-    given = {"starts": list(days[:-1]), "ends": list(days[1:])}
-    return [int(count) for count in session.scalars(text(_LETTERS), given)]
+def glance(session: Session, *, days: Sequence[datetime]) -> Glance:
+    """What waits now; `days` are the days' beginnings and the end of the last one."""
+    found, letters = Glance(), dict.fromkeys(days[:-1], 0)
+    given = {"reasons": sorted(HELD_REASONS), "cap": CAP + 1, "starts": list(days[:-1]), "ends": list(days[1:])}
+    for what, name, number, at in session.execute(text(_GLANCE), given):
+        if what == "held":
+            found.held.append(Held(name, min(number, CAP), number > CAP))
+        elif what == "task":
+            found.tasks.append(OpenNotices(name, number, at))
+        elif what == "amnesty":
+            found.amnesty = Amnesty(min(number, CAP), number > CAP, at)
+        elif what == "pause":
+            found.pause = name
+        else:
+            letters[at] = number
+    found.held.sort(key=lambda held: (-held.invoices, held.reason))
+    found.letters = list(letters.values())
+    return found
 
 
 def has_ever_written(session: Session) -> bool:
@@ -114,7 +128,7 @@ SELECT client_id
 """
 
 
-def next_letters(session: Session, *, terms: Terms, now: datetime, most: int) -> list[NextLetter]:
+def next_letters(session: Session, *, terms: Terms, now: datetime) -> list[NextLetter]:
     """The next letters of the clients whose turn comes next, as if nothing held everybody."""
     ids = list(session.scalars(text(_SOON), {"rows": ROWS, "clients": CLIENTS}))
     found: list[NextLetter] = []
@@ -123,7 +137,7 @@ def next_letters(session: Session, *, terms: Terms, now: datetime, most: int) ->
             found += _next_of(client, terms=terms, now=now)
         except UNPLANNABLE:
             continue
-    return sorted(found, key=lambda letter: (letter.at, letter.client))[:most]
+    return sorted(found, key=lambda letter: (letter.at, letter.client))
 
 
 def _next_of(client: ClientFacts, *, terms: Terms, now: datetime) -> list[NextLetter]:

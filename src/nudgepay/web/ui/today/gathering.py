@@ -10,25 +10,15 @@ from sqlalchemy.orm import Session
 from nudgepay.access.permissions import Permission
 from nudgepay.invoices.owed import Owed, OwedInCurrency, owed_by_age
 from nudgepay.invoices.queries import has_invoices
-from nudgepay.ledger import open_notices_by_kind
 from nudgepay.nudges.calendars import local_day, local_instant
-from nudgepay.nudges.switch import pause_reason
 from nudgepay.nudges.terms import terms_of
-from nudgepay.nudges.waiting import (
-    Amnesty,
-    has_ever_written,
-    held_by_reason,
-    letters_by_day,
-    next_letters,
-    waiting_for_release,
-)
+from nudgepay.nudges.waiting import Glance, glance, has_ever_written, next_letters
 from nudgepay.payments.came_in import CameIn, came_in_by_day, days_to_pay
 from nudgepay.web.ui.page import Page
 from nudgepay.web.ui.today import charts
-from nudgepay.web.ui.today.kinds import ORDER, kind_of
+from nudgepay.web.ui.today.kinds import in_order, kind_of
 
 DAYS = 30
-NEXT_LETTERS = 6
 BARS = ("bar", "bar bar-2", "bar bar-3", "bar bar-4", "bar bar-5")
 
 
@@ -72,28 +62,25 @@ def days_of(page: Page) -> list[datetime]:
 
 def gather(session: Session, page: Page) -> dict[str, Any]:
     """Everything that the template shows."""
-    zone, now, days = page.runtime.settings.business_timezone, page.now, days_of(page)
+    zone, days = page.runtime.settings.business_timezone, days_of(page)
     owed = owed_by_age(session, today=today_of(page))
     came_in = came_in_by_day(session, days=days)
-    letters = letters_by_day(session, days=days)
-    tasks = open_notices_by_kind(session)
-    amnesty, pause = waiting_for_release(session), pause_reason(session)
+    seen = glance(session, days=days)
+    is_young = not any(seen.letters) and not has_ever_written(session)
     return {
         "today": today_of(page),
         "owed": [(one, cells_of(one)) for one in owed],
         "came_in": _income(came_in),
-        "next_letters": next_letters(session, terms=terms_of(page.runtime.settings), now=now, most=NEXT_LETTERS),
-        "held": held_by_reason(session),
-        "tasks": [(one, kind_of(one.kind)) for one in sorted(tasks, key=lambda one: ORDER.get(one.kind, len(ORDER)))],
-        "amnesty": amnesty,
-        "needs": sum(one.count for one in tasks) + (amnesty.invoices if amnesty else 0),
-        "pause": pause,
-        "letters": _bars(letters),
+        "next_letters": next_letters(session, terms=terms_of(page.runtime.settings), now=page.now),
+        "held": seen.held,
+        "tasks": [(one, kind_of(one.kind)) for one in in_order(seen.tasks)],
+        "amnesty": seen.amnesty,
+        "needs": sum(one.count for one in seen.tasks) + (seen.amnesty.invoices if seen.amnesty else 0),
+        "pause": seen.pause,
+        "letters": _bars(seen.letters),
         "payments": _bars(_payments_by_day(came_in)),
         "to_pay": days_to_pay(session, day_of=lambda at: local_day(at, zone)),
-        "steps": []
-        if any(letters) or has_ever_written(session)
-        else first_steps(session, page, amnesty, pause=pause),
+        "steps": first_steps(session, page, seen) if is_young else [],
     }
 
 
@@ -138,7 +125,7 @@ class Step:
     is_done: bool
 
 
-def first_steps(session: Session, page: Page, amnesty: Amnesty | None, *, pause: str | None) -> list[Step]:
+def first_steps(session: Session, page: Page, seen: Glance) -> list[Step]:
     """What is to be done until the first letter has left."""
     if not page.may(Permission.INVOICE_WRITE):
         return []
@@ -148,6 +135,6 @@ def first_steps(session: Session, page: Page, amnesty: Amnesty | None, *, pause:
         Step("books", is_filled),
         Step("money", bool(settings.business_iban) or page.runtime.stripe is not None),
         Step("sender", settings.mail_transport == "smtp"),
-        *([Step("release", False)] if amnesty else []),
-        Step("switch", is_filled and pause is None),
+        *([Step("release", False)] if seen.amnesty else []),
+        Step("switch", is_filled and seen.pause is None),
     ]

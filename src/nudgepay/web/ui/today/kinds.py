@@ -1,8 +1,10 @@
 """Every kind of notice in words for a person: what it is, what to do, and where that is done."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from nudgepay.ledger import OpenNotices
 from nudgepay.web.ui.words import N_
 
 Ends = Literal["there", "here"]
@@ -70,3 +72,8 @@ ORDER = {kind: place for place, kind in enumerate(KINDS)}
 def kind_of(name: str) -> Kind:
     """The words for a kind; one that has none yet is shown by its own name."""
     return KINDS.get(name) or Kind(name, N_("Look at Operations"), ends="here")
+
+
+def in_order(open_ones: Iterable[OpenNotices]) -> list[OpenNotices]:
+    """What a person should look at first comes first."""
+    return sorted(open_ones, key=lambda one: (ORDER.get(one.kind, len(ORDER)), one.kind))

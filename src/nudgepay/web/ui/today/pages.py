@@ -14,7 +14,7 @@ from nudgepay.payments.came_in import came_in_by_day, list_came_in
 from nudgepay.web.deps import ReadSessionDep, SessionDep
 from nudgepay.web.ui.page import Page, Undo, allowed
 from nudgepay.web.ui.today.gathering import DAYS, days_of, first_day, gather, today_of
-from nudgepay.web.ui.today.kinds import KINDS, ORDER, kind_of
+from nudgepay.web.ui.today.kinds import KINDS, in_order, kind_of
 from nudgepay.web.ui.today.places import MAX_ID, Place
 
 router = APIRouter()
@@ -66,7 +66,7 @@ def tasks(
     after: Annotated[str, Query(max_length=80)] = "",
 ) -> Response:
     """What needs a person, all of it or one kind, oldest first."""
-    counts = sorted(ledger.open_notices_by_kind(session), key=lambda one: ORDER.get(one.kind, len(ORDER)))
+    counts = in_order(ledger.open_notices_by_kind(session))
     behind = Place.read(after) or BEGINNING
     kinds = [kind] if kind else [one.kind for one in counts]
     shown = list_tasks(session, kinds=kinds, after=(behind.at, behind.id), limit=AT_ONCE + 1)
