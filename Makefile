@@ -49,6 +49,7 @@ bench: install  ## ratios to limits measured in the same run; figures into docs/
 	$(BIN)/python bench/planning.py
 	$(BIN)/python bench/sending.py
 	$(BIN)/python bench/growth.py
+	$(BIN)/python bench/pages.py
 	$(BIN)/python bench/start.py
 
 mutants: install  ## every planted defect must turn its test red (ARGS=--only part)

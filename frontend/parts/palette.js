@@ -35,6 +35,9 @@ export function setUpPalette() {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       choose(palette, event.key === "ArrowDown" ? 1 : -1);
+    } else if (event.key === "Escape") {
+      event.preventDefault();
+      palette.close();
     } else if (event.key === "Enter") {
       const chosen = results(palette).find((one) => one.getAttribute("aria-selected") === "true") ?? results(palette)[0];
       if (chosen) {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +39,7 @@ class Notice(Base):
     __tablename__ = "notices"
     __table_args__ = (
         Index("uq_notices_open", "dedup_key", unique=True, postgresql_where=text("resolved_at IS NULL")),
+        Index("ix_notices_open", "kind", "created_at", "id", postgresql_where=text("resolved_at IS NULL")),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -67,6 +69,37 @@ def resolve_notice(session: Session, dedup_key: str, *, actor: str) -> bool:
         .returning(Notice.id)
     )
     return result.first() is not None
+
+
+def reopen_notice(session: Session, notice_id: int) -> bool:
+    """Take a person's "done" back; False when it is open, or another with the same key is."""
+    again = select(Notice.dedup_key).where(Notice.resolved_at.is_(None))
+    result = session.execute(
+        update(Notice)
+        .where(Notice.id == notice_id, Notice.resolved_at.is_not(None), Notice.dedup_key.not_in(again))
+        .values(resolved_at=None, resolved_by=None)
+        .returning(Notice.id)
+    )
+    return result.first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNotices:
+    """What is open of one kind: how many, and since when the oldest."""
+
+    kind: str
+    count: int
+    since: datetime
+
+
+def open_notices_by_kind(session: Session) -> list[OpenNotices]:
+    """What is still open, summed up by kind."""
+    query = (
+        select(Notice.kind, func.count(), func.min(Notice.created_at))
+        .where(Notice.resolved_at.is_(None))
+        .group_by(Notice.kind)
+    )
+    return [OpenNotices(*row) for row in session.execute(query)]
 
 
 def open_notices(session: Session) -> list[Notice]:

@@ -53,6 +53,12 @@ def exponent(currency: str) -> int:
     return int(get_currency_precision(currency))
 
 
+@lru_cache(maxsize=8)
+def currencies_with(decimals: int) -> frozenset[str]:
+    """Every currency with so many digits after the decimal sign."""
+    return frozenset(code for code in _currencies() if exponent(code) == decimals)
+
+
 def to_minor(major: Decimal, currency: str) -> int:
     """Major units to minor units, exactly; an amount finer than the currency allows is an AmountError."""
     if not major.is_finite():

@@ -12,6 +12,7 @@ from nudgepay.automation.context import JobContext
 from nudgepay.gateways.mailbox import mailbox_for
 from nudgepay.gateways.postfix_log import PostfixLog
 from nudgepay.insights.closing import run_closing
+from nudgepay.invoices.owed import fold_totals, is_unfolded
 from nudgepay.nudges.cron import forget_signatures
 from nudgepay.nudges.mailings.sending import is_any_due, run_mailings
 from nudgepay.nudges.mailings.terms import mailing_terms
@@ -137,6 +138,18 @@ def run_settle_promises(job: JobContext) -> Figures:
     """Close promises whose day and grace are over."""
     with job.runtime.db.transaction() as session:
         return dict(settle_promises(session, now=job.now))
+
+
+def has_unfolded(job: JobContext) -> bool:
+    """True when sums of what is owed can be drawn together."""
+    with job.runtime.db.transaction() as session:
+        return is_unfolded(session)
+
+
+def run_fold_totals(job: JobContext) -> Figures:
+    """Draw together what changes of invoices have added to the sums of what is owed."""
+    with job.runtime.db.transaction() as session:
+        return {"folded": fold_totals(session)}
 
 
 def run_flag_abandoned(job: JobContext) -> Figures:

@@ -79,6 +79,14 @@ SCHEDULE: tuple[Job, ...] = (
         "the promises that end now",
     ),
     Job(
+        "fold_totals",
+        "*/5 * * * * 50",
+        jobs.run_fold_totals,
+        "Draw the sums of what is owed together",
+        "the rows that changes of invoices added since the last time",
+        jobs.has_unfolded,
+    ),
+    Job(
         "retry_stalled",
         "* * * * * 45",
         jobs.run_retry_stalled,

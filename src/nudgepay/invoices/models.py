@@ -2,9 +2,20 @@
 
 import secrets
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    UniqueConstraint,
+    func,
+    literal_column,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from nudgepay.db import Base
@@ -19,7 +30,15 @@ class Client(Base):
     """Who owes. `tolerance` maps a currency to the minor units that are not worth a letter."""
 
     __tablename__ = "clients"
-    __table_args__ = (UniqueConstraint("external_id"),)
+    __table_args__ = (
+        UniqueConstraint("external_id"),
+        Index(
+            "ix_clients_name_low",
+            literal_column("lower(name)").label("low"),
+            postgresql_ops={"low": "text_pattern_ops"},
+        ),
+        Index("ix_clients_name_grams", text("search_grams(lower(name))"), postgresql_using="gin"),
+    )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     name: Mapped[str]
@@ -44,6 +63,12 @@ class Contact(Base):
     __table_args__ = (
         UniqueConstraint("client_id", "email"),
         Index("ix_contacts_email", "email"),
+        Index(
+            "ix_contacts_email_low",
+            literal_column("lower(email)").label("low"),
+            postgresql_ops={"low": "text_pattern_ops"},
+        ),
+        Index("ix_contacts_email_grams", text("search_grams(lower(email))"), postgresql_using="gin"),
         UniqueConstraint("token"),
         CheckConstraint("role IN ('billing', 'approver', 'copy')", name="role"),
     )
@@ -117,6 +142,39 @@ class Invoice(Base):
     closed_at: Mapped[datetime | None]
 
     client: Mapped[Client] = relationship()
+
+
+class OpenInvoiceTotal(Base):
+    """A part of what is owed: summed up, the rows say how many invoices are open, and over how much (minor units).
+
+    Triggers of `invoices` append what each change adds or takes away; nothing else writes here but the fold, which
+    makes one row of those with the same currency and day. So writers never wait for one another.
+    """
+
+    __tablename__ = "open_invoice_totals"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    currency: Mapped[str]
+    due_on: Mapped[date]
+    invoices: Mapped[int]
+    amount: Mapped[Decimal] = mapped_column(Numeric())
+
+
+class InvoiceNumber(Base):
+    """What the search looks in, written by triggers of `invoices`: apart from them, because the engine rewrites those
+    each time that it plans, and every index on them with it. `number` is in lower case, `amount` is `amount_due`.
+    """
+
+    __tablename__ = "invoice_numbers"
+    __table_args__ = (
+        Index("ix_invoice_numbers_number", "number", postgresql_ops={"number": "text_pattern_ops"}),
+        Index("ix_invoice_numbers_grams", text("search_grams(number)"), postgresql_using="gin"),
+        Index("ix_invoice_numbers_amount", "amount", "invoice_id"),
+    )
+
+    invoice_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[str]
+    amount: Mapped[int]
 
 
 class InvoiceDocument(Base):

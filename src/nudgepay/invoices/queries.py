@@ -61,3 +61,8 @@ def client_by_name(session: Session, name: str) -> Client:
 def invoices_of_page(session: Session, ids: Collection[int]) -> list[Invoice]:
     """The invoices of a pay page, oldest first, unlocked."""
     return list(session.scalars(select(Invoice).where(Invoice.id.in_(ids)).order_by(Invoice.due_on, Invoice.id)))
+
+
+def has_invoices(session: Session) -> bool:
+    """True once the books hold an invoice."""
+    return session.scalar(select(Invoice.id).limit(1)) is not None

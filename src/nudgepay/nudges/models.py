@@ -70,7 +70,7 @@ class Letter(Base):
         Index("ix_letters_client_id", "client_id", "sending_at"),
         Index("ix_letters_contact_id", "contact_id", "sending_at"),
         Index("ix_letters_to_address", "to_address", "sending_at"),
-        Index("ix_letters_sending_at", "sending_at"),
+        Index("ix_letters_sending_at_state", "sending_at", postgresql_include=["state"]),
         Index("ix_letters_unsettled", "state", postgresql_where=text("state IN ('sending', 'unknown')")),
     )
 
@@ -126,6 +126,12 @@ class Reminder(Base):
             "ix_reminders_in_hand",
             "lease_until",
             postgresql_where=text("state IN ('claimed', 'sending')"),
+        ),
+        Index(
+            "ix_reminders_held",
+            "held_reason",
+            "invoice_id",
+            postgresql_where=text("state = 'planned' AND held_reason IS NOT NULL"),
         ),
         Index("ix_reminders_client_id_state", "client_id", "state"),
         Index("ix_reminders_letter_id", "letter_id"),

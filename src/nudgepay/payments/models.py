@@ -22,6 +22,15 @@ class MoneyFact(Base):
         UniqueConstraint("provider", "provider_id", "kind"),
         Index("ix_money_facts_client_id", "client_id"),
         Index("ix_money_facts_recorded_at", "recorded_at"),
+        Index(
+            "ix_money_facts_came_in",
+            "occurred_at",
+            "id",
+            postgresql_include=["currency", "amount"],
+            postgresql_where=text(
+                "kind IN ('payment', 'manual') AND voided_at IS NULL AND problem IS NULL AND provider <> 'import'"
+            ),
+        ),
         Index("ix_money_facts_reverses", "provider", "reverses"),
         CheckConstraint("amount > 0", name="amount_positive"),
         CheckConstraint("kind IN ('payment', 'refund', 'chargeback', 'credit', 'manual')", name="kind"),

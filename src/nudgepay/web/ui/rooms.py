@@ -4,5 +4,17 @@ from nudgepay.web.ui import account, insights, signing_in
 from nudgepay.web.ui.letters import deciding as letter_decisions
 from nudgepay.web.ui.letters import letter, runs
 from nudgepay.web.ui.letters import listing as letters
+from nudgepay.web.ui.search import pages as search
+from nudgepay.web.ui.today import pages as today
 
-ROOMS = (signing_in, account, letters, letter, letter_decisions, runs, insights)
+ROOMS = (
+    signing_in,
+    today,
+    search,
+    letters,
+    letter,
+    letter_decisions,
+    runs,
+    insights,
+    account,
+)
