@@ -128,6 +128,12 @@ class Reminder(Base):
             postgresql_where=text("state IN ('claimed', 'sending')"),
         ),
         Index("ix_reminders_client_id_state", "client_id", "state"),
+        Index(
+            "ix_reminders_held",
+            "held_reason",
+            "invoice_id",
+            postgresql_where=text("state = 'planned' AND held_reason IS NOT NULL"),
+        ),
         Index("ix_reminders_letter_id", "letter_id"),
         CheckConstraint(
             "state IN ('planned', 'claimed', 'sending', 'accepted', 'delivered', 'bounced', 'complained',"
