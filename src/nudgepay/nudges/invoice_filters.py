@@ -17,6 +17,7 @@ from nudgepay.nudges.reasons import HELD_REASONS
 STATUSES = ("open", "overdue", "paid", "void", "uncollectible", "draft", "all")
 STORED = ("draft", "open", "paid", "void", "uncollectible")
 """Statuses of rows; `overdue` is computed."""
+OWED = frozenset({"open", "overdue"})
 AGES: dict[str, tuple[int | None, int | None]] = {
     "current": (None, 0),
     "1-30": (1, 30),
@@ -81,20 +82,24 @@ class Filters:
             money_state=_known(said.get("money_state", ""), MONEY_STATES),
             after=said.get("after", "")[:1000],
         )
+        if found.reason and found.status not in OWED:
+            found = replace(found, status="open")  # only what is owed is held
         wanted = said.get("sort", "")
         return replace(found, sort=wanted if wanted in found.sorts else "")
 
     @property
     def sorts(self) -> tuple[str, ...]:
-        """The orders that are cheap for this list. What is owed orders only what is owed."""
-        owed = self.status in {"open", "overdue"}
-        keys = [key for key in SORTS if key != "amount" or owed]
+        """The orders that are cheap for this list: what is owed orders only what is owed, and words are those of
+        number and client, so that in their order all that is searched for may come last."""
+        if self.reason:
+            return ("due",) if self.q else ("due", "client")
+        keys = ["due", *(["amount"] if self.status in OWED else []), *([] if self.q else ["number", "client"])]
         return tuple(sign + key for key in keys for sign in ("", "-") if not sign or key in DESCENDING)
 
     @property
     def order(self) -> str:
         """The order in force: longest due first where something is owed, else the latest first."""
-        return self.sort or ("due" if self.status in {"open", "overdue", "draft"} else "-due")
+        return self.sort or ("due" if self.status in {*OWED, "draft"} else "-due")
 
     @property
     def words(self) -> list[str]:
@@ -108,7 +113,13 @@ class Filters:
 
     def query(self, **changed: object) -> str:
         """The query string of this list, with some of it changed and its beginning as the first page."""
-        said: dict[str, object] = {"q": self.q, "status": self.status, "currency": self.currency, "age": self.age, "client": self.client}
+        said: dict[str, object] = {
+            "q": self.q,
+            "status": self.status,
+            "currency": self.currency,
+            "age": self.age,
+            "client": self.client,
+        }
         said |= {"reason": self.reason, "money_state": self.money_state, "sort": self.sort} | changed
         if said["status"] == "open":
             said["status"] = ""

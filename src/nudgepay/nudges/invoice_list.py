@@ -25,6 +25,8 @@ from nudgepay.nudges.invoice_filters import (
 PAGE = 50
 MOST_COUNTED = 1_000
 LONGEST_MS = 5_000
+FIRST_PATIENCE_MS = 1_200
+"""When the way through the order turns out to be long, what was searched for is gathered instead."""
 CANCELED = "57014"
 
 
@@ -52,26 +54,41 @@ i.status, i.money_state, i.issued_on, i.due_on, i.paused_until, i.reminders_off_
 i.autopay_failed_at, coalesce(i.schedule_name, c.schedule_name, 'default') AS follows, c.timezone, c.country,
 c.paused_until AS client_paused_until, c.reminders_off_at AS client_reminders_off_at, c.autopay AS client_autopay
 """
-_JOINED = "FROM invoices i JOIN clients c ON c.id = i.client_id"
-_SEARCHED = " JOIN invoice_search s ON s.invoice_id = i.id"
+_WITH_CLIENT = "FROM invoices i JOIN clients c ON c.id = i.client_id"
+_ALONE = "FROM invoices i"
+_FOUND = "SELECT s.invoice_id FROM invoice_search s WHERE s.words @@ to_tsquery('simple', :words)"
+_HELD = "SELECT r.invoice_id FROM reminders r WHERE r.state = 'planned' AND r.held_reason"
+FEW_HELD = 5_000
+FEW_HELD_AND_FOUND = 20_000
+FEW_FOUND = 0.01
+SAMPLE_PERCENT = 0.5
+SETTINGS = (
+    ("plan_cache_mode", "force_custom_plan"),
+    ("max_parallel_workers_per_gather", "0"),
+    ("jit", "off"),
+)
+"""A list is planned for what is asked."""
 
 
 def invoice_page(session: Session, filters: Filters, *, today: date, size: int = PAGE) -> InvoicePage:
     """The rows of one page, the next page's cursor, and how many there are. Raises ListTooSlow."""
-    _bound(session)
-    values = _values(filters, today)
+    for name, value in SETTINGS:
+        session.execute(text("SELECT set_config(:name, :value, true)"), {"name": name, "value": value})
+    values = list_values(filters, today=today)
     order = filters.order
     keys = SORTS[order.removeprefix("-")].columns
     place = read_cursor(filters.after, order) if filters.after else None
-    values |= {f"key{n}": key for n, key in enumerate(place or ())} | {"size": size + 1}
-    query = _page_query(filters, order, place is not None)
-    try:
-        rows = list(session.execute(text(query), values))
-        count = session.scalar(text(_count_query(filters)), {**values, "most": MOST_COUNTED + 1}) or 0
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != CANCELED:
-            raise
-        raise ListTooSlow("this list takes too long to find: search for more, or narrow it by a filter") from error
+    values |= {f"key{n}": key for n, key in enumerate(place or ())} | {"size": size + 1, "most": MOST_COUNTED + 1}
+    source = Source(filters, _are_few_found(session, filters, values), _are_few_held(session, filters, values))
+    rows: list[Row[Any]] = []
+    count: int | None = None
+    for attempt, patience in ((source, FIRST_PATIENCE_MS), (source.gathering, LONGEST_MS)):
+        queries = _page_query(attempt, order, place is not None), _count_query(attempt)
+        rows, count = _asked(session, queries, values, patience=patience)
+        if count is not None:
+            break
+    if count is None:
+        raise ListTooSlow("this list takes too long to find: search for more, or narrow it by a filter")
     after = None
     if len(rows) > size:
         rows = rows[:size]
@@ -96,13 +113,44 @@ SELECT DISTINCT currency FROM found ORDER BY currency
 """
 
 
-def _bound(session: Session) -> None:
-    """A list is for a person who waits: it is planned for what is asked, and given up before they do."""
-    for name, value in (("statement_timeout", LONGEST_MS), ("plan_cache_mode", "force_custom_plan"), ("jit", "off")):
-        session.execute(text("SELECT set_config(:name, :value, true)"), {"name": name, "value": str(value)})
+def _asked(
+    session: Session, queries: tuple[str, str], values: Mapping[str, Any], *, patience: int
+) -> tuple[list[Row[Any]], int | None]:
+    """The rows and their count, None when it took longer than `patience` (ms)."""
+    try:
+        with session.begin_nested():
+            session.execute(text("SELECT set_config('statement_timeout', :ms, true)"), {"ms": str(patience)})
+            rows = list(session.execute(text(queries[0]), values))
+            count = session.scalar(text(queries[1]), values) or 0
+            session.execute(text("SELECT set_config('statement_timeout', :ms, true)"), {"ms": str(LONGEST_MS)})
+            return rows, count
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != CANCELED:
+            raise
+        return [], None
 
 
-def _values(filters: Filters, today: date) -> dict[str, Any]:
+def _are_few_found(session: Session, filters: Filters, values: Mapping[str, Any]) -> bool:
+    """By a sample: PostgreSQL does not know how common the beginning of a word is."""
+    if not filters.words:
+        return False
+    query = (
+        "SELECT count(*) FILTER (WHERE words @@ to_tsquery('simple', :words)) <= count(*) * :few"
+        " FROM invoice_search TABLESAMPLE SYSTEM (:percent)"
+    )
+    return bool(session.scalar(text(query), {**values, "few": FEW_FOUND, "percent": SAMPLE_PERCENT}))
+
+
+def _are_few_held(session: Session, filters: Filters, values: Mapping[str, Any]) -> bool:
+    if not filters.reason:
+        return False
+    few = FEW_HELD_AND_FOUND if filters.words else FEW_HELD
+    query = f"SELECT count(*) FROM ({_held(filters)} LIMIT :most) counted"  # noqa: S608  # our own pieces
+    return (session.scalar(text(query), {**values, "most": few + 1}) or 0) <= few
+
+
+def list_values(filters: Filters, *, today: date) -> dict[str, Any]:
+    """What the conditions of a list want bound."""
     first, last = due_range(filters, today)
     return {
         "words": " & ".join(f"'{word}':*" for word in filters.words),
@@ -116,57 +164,77 @@ def _values(filters: Filters, today: date) -> dict[str, Any]:
     }
 
 
-def conditions(filters: Filters, *, with_status: bool = True) -> tuple[str, str]:
-    """FROM and WHERE of a list; the values are bound by `list_values`."""
-    first, last = due_range(filters, date(2000, 1, 1))
-    wanted = {
-        "i.status = :status": with_status and filters.status != "all",
-        "i.currency = :currency": filters.currency,
-        "i.client_id = :client": filters.client is not None,
-        "i.money_state = :money_state": filters.money_state,
-        "i.due_on >= :first": first is not None,
-        "i.due_on <= :last": last is not None,
-        "s.words @@ to_tsquery('simple', :words)": filters.words,
-        "EXISTS (SELECT FROM reminders r WHERE r.invoice_id = i.id AND r.state = 'planned'"
-        " AND r.held_reason = :reason)": filters.reason and filters.reason != ANY,
-        "EXISTS (SELECT FROM reminders r WHERE r.invoice_id = i.id AND r.state = 'planned'"
-        " AND r.held_reason IS NOT NULL)": filters.reason == ANY,
-        "false": filters.q and not filters.words,
-    }
-    where = " AND ".join(sql for sql, is_wanted in wanted.items() if is_wanted) or "true"
-    return _JOINED + (_SEARCHED if filters.words else ""), where
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The conditions of a list, its values bound by `list_values`.
+
+    Few invoices that are found by words or held for a reason are gathered by their index and put in order then; of
+    many the next ones are met soon on the way through the order.
+    """
+
+    filters: Filters
+    are_few_found: bool = False
+    are_few_held: bool = False
+
+    @property
+    def gathering(self) -> "Source":
+        """The same list by the other way: the fewer ones gathered first."""
+        held = bool(self.filters.reason)
+        return Source(self.filters, self.are_few_found or not held, self.are_few_held or held)
+
+    @property
+    def where(self) -> str:
+        """The conditions."""
+        filters = self.filters
+        first, last = due_range(filters, date(2000, 1, 1))
+        wanted = {
+            "i.status = :status": filters.status != "all",
+            "i.currency = :currency": filters.currency,
+            "i.client_id = :client": filters.client is not None,
+            "i.money_state = :money_state": filters.money_state,
+            "i.due_on >= :first": first is not None,
+            "i.due_on <= :last": last is not None,
+            _among(_FOUND, "s", are_few=self.are_few_found): filters.words,
+            _among(_held(filters), "r", are_few=self.are_few_held): filters.reason,
+            "false": filters.q and not filters.words,
+        }
+        return " AND ".join(sql for sql, is_wanted in wanted.items() if is_wanted) or "true"
 
 
-def list_values(filters: Filters, *, today: date) -> Mapping[str, Any]:
-    """What `conditions` wants bound."""
-    return _values(filters, today)
+def _held(filters: Filters) -> str:
+    return f"{_HELD} IS NOT NULL" if filters.reason == ANY else f"{_HELD} = :reason"
 
 
-def _count_query(filters: Filters) -> str:
-    joined, where = conditions(filters)
-    return f"SELECT count(*) FROM (SELECT {joined} WHERE {where} LIMIT :most) counted"  # noqa: S608  # our own pieces
+def _among(ids: str, alias: str, *, are_few: bool) -> str:
+    """Membership said so that PostgreSQL does as we decided: OFFSET 0 keeps it from turning a look into a join."""
+    if are_few:
+        return f"i.id = ANY (ARRAY ({ids}))"
+    return f"EXISTS ({ids} AND {alias}.invoice_id = i.id OFFSET 0)"
 
 
-def _page_query(filters: Filters, order: str, is_continued: bool) -> str:
+def _count_query(source: Source) -> str:
+    return f"SELECT count(*) FROM (SELECT {_ALONE} WHERE {source.where} LIMIT :most) counted"  # noqa: S608  # our own pieces
+
+
+def _page_query(source: Source, order: str, is_continued: bool) -> str:
     """Every status at once is one ordered page of each, and the first rows of all of them."""
-    if filters.status != "all" or not order.endswith("due"):
-        return _ordered(filters, order, is_continued, status="")
-    parts = " UNION ALL ".join(f"({_ordered(filters, order, is_continued, status=one)})" for one in STORED)
-    count = len(SORTS["due"].columns)
-    by = ", ".join(f"key{n}{_direction(order)}" for n in range(count))
+    if source.filters.status != "all" or not order.endswith("due"):
+        return _ordered(source, order, is_continued)
+    parts = " UNION ALL ".join(f"({_ordered(source, order, is_continued, status=one)})" for one in STORED)
+    by = ", ".join(f"key{n}{_direction(order)}" for n in range(len(SORTS["due"].columns)))
     return f"SELECT * FROM ({parts}) every ORDER BY {by} LIMIT :size"  # noqa: S608  # our own pieces
 
 
-def _ordered(filters: Filters, order: str, is_continued: bool, *, status: str) -> str:
+def _ordered(source: Source, order: str, is_continued: bool, *, status: str = "") -> str:
     columns = SORTS[order.removeprefix("-")].columns
-    joined, where = conditions(filters)
+    where = source.where
     if status:
         where += f" AND i.status = '{status}'"
     if is_continued:
         where += _behind(columns, "<" if order.startswith("-") else ">")
     keys = ", ".join(f"{column} AS key{n}" for n, column in enumerate(columns))
     by = ", ".join(f"{column}{_direction(order)}" for column in columns)
-    return f"SELECT {_COLUMNS}, {keys} {joined} WHERE {where} ORDER BY {by} LIMIT :size"  # noqa: S608  # our own pieces
+    return f"SELECT {_COLUMNS}, {keys} {_WITH_CLIENT} WHERE {where} ORDER BY {by} LIMIT :size"  # our own pieces
 
 
 def _behind(columns: tuple[str, ...], sign: str) -> str:

@@ -130,8 +130,8 @@ class Reminder(Base):
         Index("ix_reminders_client_id_state", "client_id", "state"),
         Index(
             "ix_reminders_held",
-            "held_reason",
             "invoice_id",
+            "held_reason",
             postgresql_where=text("state = 'planned' AND held_reason IS NOT NULL"),
         ),
         Index("ix_reminders_letter_id", "letter_id"),

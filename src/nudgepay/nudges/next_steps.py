@@ -51,8 +51,13 @@ def next_steps(
 
 _REMINDERS = """
 SELECT id, invoice_id, step, schedule_version, state, due_at, nudge_key, reason, held_reason, held_until
-  FROM reminders WHERE invoice_id = ANY(:ids) ORDER BY due_at, id
+  FROM reminders WHERE invoice_id = ANY(:ids) AND nudge_key IS NULL
+UNION ALL
+SELECT id, invoice_id, step, schedule_version, state, due_at, nudge_key, reason, held_reason, held_until
+  FROM reminders WHERE state = 'planned' AND nudge_key IS NOT NULL AND invoice_id = ANY(:ids)
+ ORDER BY due_at, id
 """
+"""Each half by an index of its own: steps by their invoice, and the few nudges that wait."""
 
 
 def _reminders(session: Session, ids: Collection[int]) -> dict[int, list[Row[Any]]]:

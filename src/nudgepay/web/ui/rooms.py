@@ -1,6 +1,6 @@
 """Every room of the operators' pages, in the order in which their routes are tried."""
 
 from nudgepay.web.ui import account, signing_in
-from nudgepay.web.ui.invoices import listing
+from nudgepay.web.ui.invoices import bulk, listing, saved_views
 
-ROOMS = (signing_in, account, listing)
+ROOMS = (signing_in, account, listing, saved_views, bulk)

@@ -40,9 +40,7 @@ def choices(page: Page, filters: Filters, currencies: Sequence[str]) -> Choices:
     }
 
 
-def chips(
-    page: Page, filters: Filters, client: str, path_of: Callable[..., str]
-) -> list[tuple[str, str, str]]:
+def chips(page: Page, filters: Filters, client: str, path_of: Callable[..., str]) -> list[tuple[str, str, str]]:
     """Label, value and the address of the list without it."""
     offered = choices(page, filters, [])
     found = []

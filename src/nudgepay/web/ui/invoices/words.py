@@ -1,6 +1,10 @@
 """The words of the list's choices, of its built-in views, and of what a field may not hold."""
 
-from nudgepay.web.ui.words import N_
+from dataclasses import dataclass
+
+from nudgepay.nudges.bulk import Act
+from nudgepay.web.ui.page import Page
+from nudgepay.web.ui.words import N2_, N_
 
 STATUS_WORDS = {
     "open": N_("Open"),
@@ -39,8 +43,75 @@ NOTHING = {
     "open": (N_("Nothing is owed"), N_("Every invoice is settled. New ones appear here as soon as they are made.")),
     "overdue": (N_("Nothing is overdue"), N_("Nobody is late. An invoice comes here on the day after its due date.")),
     "paid": (N_("Nothing is paid yet"), N_("An invoice comes here as soon as its money is on the books.")),
-    "void": (N_("No invoice is void"), N_("An invoice that was made in error is voided, and nothing more is sent for it.")),
+    "void": (N_("No invoice is void"), N_("What was made in error is voided, and nothing more is sent for it.")),
     "uncollectible": (N_("Nothing was written off"), N_("What will never be paid is written off, and comes here.")),
     "draft": (N_("No drafts"), N_("A draft sends nothing until it is opened.")),
 }
 """What an empty list says: title and text."""
+WHY_NOT = {
+    "gone": N_("There is no such invoice"),
+    "changed": N_("Somebody changed it after you saw it"),
+    "not_open": N_("It is not open"),
+    "already": N_("It is so already"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BulkWords:
+    """How an act on many invoices is called: the page's title, its button, and what is told when it is done."""
+
+    title: tuple[str, str]
+    button: str
+    told: tuple[str, str]
+    about: str = ""
+    is_final: bool = False
+
+    def headline(self, page: Page, count: int) -> str:
+        """The page's title."""
+        return page.ngettext(*self.title, count) % {"count": count}
+
+    def done(self, page: Page, count: int) -> str:
+        """What was done."""
+        return page.ngettext(*self.told, count) % {"count": count}
+
+
+BULK: dict[Act, BulkWords] = {
+    "pause": BulkWords(
+        N2_("Pause %(count)s invoice", "Pause %(count)s invoices"),
+        N_("Pause"),
+        N2_("%(count)s invoice is paused.", "%(count)s invoices are paused."),
+        N_("Nothing is sent for them through the last day; then their reminders go on by themselves."),
+    ),
+    "resume": BulkWords(
+        N2_("End the pause of %(count)s invoice", "End the pause of %(count)s invoices"),
+        N_("End the pause"),
+        N2_("The pause of %(count)s invoice has ended.", "The pause of %(count)s invoices has ended."),
+        N_("What has come due meanwhile goes with the next pass: one letter, the step that fits today."),
+    ),
+    "reminders_off": BulkWords(
+        N2_("Switch reminders off for %(count)s invoice", "Switch reminders off for %(count)s invoices"),
+        N_("Switch off"),
+        N2_("Reminders are off for %(count)s invoice.", "Reminders are off for %(count)s invoices."),
+        N_("Nothing is sent for them until reminders are switched on again."),
+    ),
+    "reminders_on": BulkWords(
+        N2_("Switch reminders on for %(count)s invoice", "Switch reminders on for %(count)s invoices"),
+        N_("Switch on"),
+        N2_("Reminders are on for %(count)s invoice.", "Reminders are on for %(count)s invoices."),
+        N_("What has come due meanwhile goes with the next pass: one letter, the step that fits today."),
+    ),
+    "release": BulkWords(
+        N2_("Release %(count)s imported invoice", "Release %(count)s imported invoices"),
+        N_("Release"),
+        N2_("%(count)s invoice is released.", "%(count)s invoices are released."),
+        N_("They were overdue when they were imported. From now on their reminders go out like all others."),
+        is_final=True,
+    ),
+    "void": BulkWords(
+        N2_("Void %(count)s invoice", "Void %(count)s invoices"),
+        N_("Void"),
+        N2_("%(count)s invoice is void.", "%(count)s invoices are void."),
+        N_("Nothing is claimed any more, and what was paid becomes the client's credit. This cannot be undone."),
+        is_final=True,
+    ),
+}
