@@ -1,7 +1,7 @@
 """One act on many invoices: shown first, done to what is still as it was shown, told, and taken back."""
 
 import re
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -56,22 +56,30 @@ def column(runtime: Runtime, ids: list[int], name: str) -> list[object]:
 def test_a_pause_is_shown_with_its_letters_done_told_and_undone(desk: Desk, runtime: Runtime, ids: list[int]) -> None:
     rows = chosen(runtime, ids)
     until = (TODAY + timedelta(days=12)).isoformat()
-    shown = desk.post("/invoices/bulk", {"action": "pause", "row": rows, "until": until, "back": "/invoices?q=b"}).text
+    shown = desk.post(
+        "/invoices/bulk", {"action": "pause", "row": rows, "until": until, "back": "/invoices?q=b"}
+    ).text
     assert "Pause 3 invoices" in shown
     assert shown.count("No longer sent:") >= 2  # T-3 and DUE of the two that are not held
     assert column(runtime, ids, "paused_until") == [None] * 3  # nothing was done yet
-    done = desk.post("/invoices/bulk/confirm", {"action": "pause", "row": rows, "until": until, "back": "/invoices?q=b"})
+    done = desk.post(
+        "/invoices/bulk/confirm", {"action": "pause", "row": rows, "until": until, "back": "/invoices?q=b"}
+    )
     assert done.headers["location"] == "/invoices?q=b"
     told = desk.told(done)
     assert "3 invoices are paused." in told
     assert column(runtime, ids, "paused_until") == [TODAY + timedelta(days=12)] * 3
-    fields = dict(re.findall(r'<input type="hidden" name="(action|rows|back)" value="([^"]*)"', told.split("data-told")[1]))
+    fields = dict(
+        re.findall(r'<input type="hidden" name="(action|rows|back)" value="([^"]*)"', told.split("data-told")[1])
+    )
     assert "Undone for 3 invoices." in desk.told(desk.post("/invoices/bulk/undo", fields))
     assert column(runtime, ids, "paused_until") == [None] * 3
     assert "3 were changed since and stay as they are." in desk.told(desk.post("/invoices/bulk/undo", fields))
 
 
-def test_what_somebody_changed_meanwhile_is_left_alone_and_named(desk: Desk, runtime: Runtime, ids: list[int]) -> None:
+def test_what_somebody_changed_meanwhile_is_left_alone_and_named(
+    desk: Desk, runtime: Runtime, ids: list[int]
+) -> None:
     rows = chosen(runtime, ids)
     with runtime.db.transaction() as session:
         switch_reminders(session, session.get_one(Invoice, ids[1]), on=False, now=NOW, actor="operator:9")
@@ -83,7 +91,9 @@ def test_what_somebody_changed_meanwhile_is_left_alone_and_named(desk: Desk, run
     assert "1 was changed by somebody meanwhile and left alone: B-2" in told
     assert column(runtime, ids, "status") == ["void", "open", "void"]
     with runtime.db.transaction() as session:
-        audited = session.execute(text("SELECT actor FROM audit_events WHERE action = 'invoice.void'")).scalars().all()
+        audited = (
+            session.execute(text("SELECT actor FROM audit_events WHERE action = 'invoice.void'")).scalars().all()
+        )
     assert [actor.partition(":")[0] for actor in audited] == ["operator", "operator"]
 
 
@@ -98,7 +108,9 @@ def test_each_act_says_which_invoices_it_would_not_change(desk: Desk, runtime: R
         shown = desk.post("/invoices/bulk", {"action": act, "row": rows}).text
         assert title in shown
         assert shown.count("It is so already") == already
-    assert "1 invoice is released." in desk.told(desk.post("/invoices/bulk/confirm", {"action": "release", "row": rows[2:]}))
+    assert "1 invoice is released." in desk.told(
+        desk.post("/invoices/bulk/confirm", {"action": "release", "row": rows[2:]})
+    )
     assert column(runtime, ids[2:], "amnesty_at") == [None]
 
 
@@ -116,7 +128,9 @@ def test_each_act_says_which_invoices_it_would_not_change(desk: Desk, runtime: R
     ],
 )
 @pytest.mark.usefixtures("ids")
-def test_a_form_that_is_no_choice_changes_nothing(desk: Desk, runtime: Runtime, ids: list[int], fields, status) -> None:  # type: ignore[no-untyped-def]
+def test_a_form_that_is_no_choice_changes_nothing(
+    desk: Desk, runtime: Runtime, ids: list[int], fields, status
+) -> None:  # type: ignore[no-untyped-def]
     assert desk.post("/invoices/bulk/confirm", fields).status_code == status
     assert column(runtime, ids, "version") == [1, 1, 1]
 

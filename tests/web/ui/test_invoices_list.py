@@ -2,18 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
-from starlette.testclient import TestClient
 
 from nudgepay import clock
-from nudgepay.access.permissions import Role
-from nudgepay.invoices.actions import create_client, create_invoice, pause_invoice
-from nudgepay.invoices.models import Invoice
-from nudgepay.nudges import invoice_list
+from nudgepay.invoices.actions import create_client, create_invoice
 from nudgepay.runtime import Runtime
 from web.ui.desk import Desk
 
@@ -37,7 +31,13 @@ def books(runtime: Runtime) -> Iterator[Runtime]:
         for name, number, currency, amount, late in rows:
             if name not in ids:
                 ids[name] = create_client(
-                    session, name=name, email=f"k{len(ids)}@x.example", locale="en", timezone="UTC", country="DE", actor="t"
+                    session,
+                    name=name,
+                    email=f"k{len(ids)}@x.example",
+                    locale="en",
+                    timezone="UTC",
+                    country="DE",
+                    actor="t",
                 ).id
             due = TODAY - timedelta(days=late)
             create_invoice(

@@ -115,3 +115,43 @@ BULK: dict[Act, BulkWords] = {
         is_final=True,
     ),
 }
+FIELDS = {
+    "client_id": N_("Client"),
+    "number": N_("Number"),
+    "description": N_("What it is for"),
+    "amount_due": N_("Amount"),
+    "currency": N_("Currency"),
+    "issued_on": N_("Issued on"),
+    "due_on": N_("Due on"),
+    "schedule_name": N_("Schedule"),
+    "external_id": N_("Your own key"),
+}
+PROBLEMS = {
+    "missing": N_("This must not be empty."),
+    "too_long": N_("This is too long."),
+    "control_character": N_("This holds a line break or an invisible character; remove it."),
+    "taken": N_("Another invoice has this already."),
+    "number.taken": N_("Another invoice has this number."),
+    "unknown_currency": N_("This is no currency code such as EUR."),
+    "amount": N_("Write an amount such as %(example)s."),
+    "amount_due.out_of_range": N_("The amount must be more than zero, and not absurdly large."),
+    "below_paid": N_("So much is paid already: %(paid)s. The amount cannot be less."),
+    "date": N_("Choose a day of the calendar."),
+    "out_of_range": N_("This day is too far away; is the year right?"),
+    "before_issued": N_("The due date must not lie before the day of issue."),
+    "unknown_schedule": N_("There is no schedule of this name."),
+    "unknown_client": N_("There is no such client any more."),
+    "sent": N_("A letter has named it: this cannot be changed any more."),
+    "paid": N_("Money was paid for it: this cannot be changed any more."),
+    "in_payment": N_("A payment is on its way: wait until it arrives or fails."),
+    "from_stripe": N_("It comes from Stripe: change it there."),
+    "invalid": N_("This cannot be used."),
+}
+"""By `field.code` or by code alone, as FieldError has it."""
+FIXED = {
+    "sent": N_("A letter has named it"),
+    "paid": N_("Money was paid for it"),
+    "in_payment": N_("A payment is on its way"),
+    "from_stripe": N_("It comes from Stripe"),
+}
+"""Why a field of the form cannot be changed."""
