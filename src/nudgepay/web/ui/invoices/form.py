@@ -136,4 +136,5 @@ def said(page: Page, error: FieldError, *, paid: str = "") -> dict[str, str]:
 
 def problem(page: Page, field: str, code: str, **values: str) -> str:
     """What is wrong with a field, and the cure, in the person's language."""
-    return page.gettext(PROBLEMS.get(f"{field}.{code}") or PROBLEMS.get(code) or PROBLEMS["invalid"]) % values
+    told = PROBLEMS.get(f"{field}.{code}") or PROBLEMS.get(code) or PROBLEMS["invalid"]
+    return page.gettext(told) % values
