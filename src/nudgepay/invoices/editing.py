@@ -66,11 +66,14 @@ def ensure_free(session: Session, wanted: InvoiceFields, *, but: int | None = No
         raise FieldError("client_id", "unknown_client", "is no client; choose one")
     for name in ("number", "external_id"):
         value = getattr(wanted, name)
-        if value is None:
-            continue
-        other = session.scalar(select(Invoice.id).where(getattr(Invoice, name) == value))
-        if other is not None and other != but:
+        if value is not None and is_taken(session, name, value, but=but):
             raise FieldError(name, "taken", f"belongs to another invoice: {value}")
+
+
+def is_taken(session: Session, name: str, value: str, *, but: int | None = None) -> bool:
+    """True when another invoice has this `number` or `external_id`."""
+    other = session.scalar(select(Invoice.id).where(getattr(Invoice, name) == value))
+    return other is not None and other != but
 
 
 def edit_invoice(

@@ -99,6 +99,7 @@ def test_an_invoice_is_made_from_what_was_typed_in_ones_own_language(
 REFUSED = [
     ({"number": " "}, "number", "This must not be empty."),
     ({"number": "E-1"}, "number", "Another invoice has this number."),
+    ({"number": "E\x00-1", "amount_due": "x"}, "number", "Another invoice has this number."),
     ({"number": "a\x07b"}, "number", "invisible character"),
     ({"amount_due": "1.234,50"}, "amount_due", "Write an amount such as 1234.56"),
     ({"amount_due": "-3"}, "amount_due", "more than zero"),

@@ -37,7 +37,7 @@ class Typed:
     @classmethod
     def of(cls, form: Mapping[str, Any]) -> "Typed":
         """As sent. A `was` that is none counts as nothing having been typed."""
-        texts = {name: str(form.get(name, ""))[:LONGEST] for name in NAMES}
+        texts = {name: str(form.get(name, ""))[:LONGEST].replace("\x00", "") for name in NAMES}
         try:
             said = json.loads(str(form.get("was", ""))[:8000])
         except (ValueError, RecursionError):

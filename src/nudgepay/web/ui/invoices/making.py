@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from nudgepay.access.permissions import Permission
 from nudgepay.invoices.actions import InvoiceExists, create_invoice
-from nudgepay.invoices.editing import InvoiceFields, ensure_free
+from nudgepay.invoices.editing import InvoiceFields, ensure_free, is_taken
 from nudgepay.invoices.finding import find_clients, last_invoice
 from nudgepay.invoices.models import Client
 from nudgepay.invoices.validation import FieldError
@@ -118,8 +118,15 @@ def client_of(session: Session, said: str) -> Client | None:
 def read_checked(
     page: Page, session: Session, typed: Typed, client_id: int, *, but: int | None = None
 ) -> InvoiceFields:
-    """The fields, fit for the books; raises Unfit."""
-    fields = read(page, typed, client_id=client_id)
+    """The fields, fit for the books; raises Unfit with everything that is wrong."""
+    try:
+        fields = read(page, typed, client_id=client_id)
+    except Unfit as unfit:
+        for name in ("number", "external_id"):
+            text = typed.texts[name].strip()
+            if name not in unfit.problems and text and is_taken(session, name, text, but=but):
+                unfit.problems[name] = problem(page, name, "taken")
+        raise
     if fields.schedule_name and fields.schedule_name not in current_schedules(session):
         raise Unfit({"schedule_name": problem(page, "schedule_name", "unknown_schedule")})
     try:
