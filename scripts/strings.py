@@ -20,7 +20,7 @@ from babel.messages.pofile import read_po, write_po
 UI = Path(__file__).parents[1] / "src" / "nudgepay" / "web" / "ui"
 LOCALE = UI / "locale"
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
-KEYWORDS = dict(DEFAULT_KEYWORDS) | {"_": None, "N_": None}
+KEYWORDS = dict(DEFAULT_KEYWORDS) | {"_": None, "N_": None, "N2_": (1, 2)}
 JINJA = {"trimmed": "false", "silent": "false", "extensions": "jinja2.ext.do,jinja2.ext.i18n"}
 NO_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 

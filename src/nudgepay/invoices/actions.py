@@ -119,8 +119,10 @@ def create_invoice(
     external_id: str | None = None,
     description: str | None = None,
     amnesty: bool = False,
+    draft: bool = False,
+    schedule_name: str | None = None,
 ) -> Invoice:
-    """An open invoice over `amount_due` minor units; the engine looks at it in its next pass.
+    """An open invoice over `amount_due` minor units; the engine looks at it in its next pass, at a `draft` never.
 
     Raises FieldError for a bad field and InvoiceExists for a number that is taken.
     """
@@ -140,7 +142,9 @@ def create_invoice(
         external_id=external_id,
         description=clean_line(description, "description", longest=500) if description else None,
         amnesty_at=now if amnesty else None,
-        next_at=now,
+        status="draft" if draft else "open",
+        next_at=None if draft else now,
+        schedule_name=schedule_name,
     )
     session.add(invoice)
     session.flush()
@@ -149,7 +153,7 @@ def create_invoice(
         actor=actor,
         action="invoice.create",
         subject=f"invoices:{invoice.id}",
-        after={"number": number, "currency": invoice.currency, "amount_due": amount_due},
+        after={"number": number, "currency": invoice.currency, "amount_due": amount_due, "status": invoice.status},
     )
     return invoice
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     literal_column,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from nudgepay.db import Base
@@ -32,6 +33,7 @@ class Client(Base):
     __tablename__ = "clients"
     __table_args__ = (
         UniqueConstraint("external_id"),
+        Index("ix_clients_name", text("lower(name)"), "id"),
         Index(
             "ix_clients_name_low",
             literal_column("lower(name)").label("low"),
@@ -102,7 +104,17 @@ class Invoice(Base):
         Index(
             "uq_invoices_external_id", "external_id", unique=True, postgresql_where=text("external_id IS NOT NULL")
         ),
-        Index("ix_invoices_client_id_status", "client_id", "status"),
+        Index("ix_invoices_client_due", "client_id", "status", "due_on", "id"),
+        Index("ix_invoices_due", "status", "due_on", "id"),
+        Index("ix_invoices_currency_due", "status", "currency", "due_on", "id"),
+        Index("ix_invoices_amount", "currency", "amount_remaining", "id", postgresql_where=text("status = 'open'")),
+        Index(
+            "ix_invoices_money_state",
+            "money_state",
+            "due_on",
+            "id",
+            postgresql_where=text("money_state NOT IN ('unpaid', 'paid')"),
+        ),
         Index("ix_invoices_next_at", "next_at", "id", postgresql_where=text("next_at IS NOT NULL")),
         Index("ix_invoices_paid_at", "closed_at", postgresql_where=text("status = 'paid'")),
         Index("ix_invoices_amnesty", "amnesty_at", postgresql_where=text("amnesty_at IS NOT NULL")),
@@ -175,6 +187,21 @@ class InvoiceNumber(Base):
     invoice_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     number: Mapped[str]
     amount: Mapped[int]
+
+
+class InvoiceSearch(Base):
+    """The words by which an invoice is found: of its number, its external id and its client's name.
+
+    Triggers keep it. It is a table of its own so that looking after an invoice (`next_at`) never touches its index.
+    """
+
+    __tablename__ = "invoice_search"
+    __table_args__ = (Index("ix_invoice_search_words", "words", postgresql_using="gin"),)
+
+    invoice_id: Mapped[int] = mapped_column(
+        ForeignKey("invoices.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    words: Mapped[str] = mapped_column(TSVECTOR)
 
 
 class InvoiceDocument(Base):

@@ -134,6 +134,12 @@ class Reminder(Base):
             postgresql_where=text("state = 'planned' AND held_reason IS NOT NULL"),
         ),
         Index("ix_reminders_client_id_state", "client_id", "state"),
+        Index(
+            "ix_reminders_held",
+            "invoice_id",
+            "held_reason",
+            postgresql_where=text("state = 'planned' AND held_reason IS NOT NULL"),
+        ),
         Index("ix_reminders_letter_id", "letter_id"),
         CheckConstraint(
             "state IN ('planned', 'claimed', 'sending', 'accepted', 'delivered', 'bounced', 'complained',"

@@ -1,15 +1,19 @@
 """Bring a database to a revision: one migrator at a time, short locks, and a word on what was done."""
 
+import threading
+
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from nudgepay import clock
 from nudgepay.db import Database
 from nudgepay.errors import Busy
 from nudgepay.schema_lifecycle.revisions import current, migrations_directory
 
 ADVISORY_LOCK = 0x6E756467  # "nudg": one migrator at a time
+WAIT_SECONDS = 30.0
 LOCK_TIMEOUT_MS = 750
 STATEMENT_TIMEOUT_MS = 5_000
 
@@ -51,12 +55,14 @@ def _is_older(config: Config, before: str | None, to: str) -> bool:
 
 
 def _take_lock(connection: Connection) -> None:
-    connection.execute(text("SET lock_timeout = '30s'"))
-    connection.execute(text("SET statement_timeout = '35s'"))
-    try:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
-    except Exception as error:
-        raise MigrationRunning("another migration is running; try again when it has ended") from error
+    """Asks again and again instead of waiting in the server: an index that is built CONCURRENTLY waits for every
+    statement that runs, so a migrator that waited for the lock of another would wait in a circle."""
+    deadline = clock.monotonic() + WAIT_SECONDS
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": ADVISORY_LOCK}):
+        connection.commit()
+        if clock.monotonic() > deadline:
+            raise MigrationRunning("another migration is running; try again when it has ended")
+        threading.Event().wait(0.1)
     connection.execute(text(f"SET lock_timeout = {LOCK_TIMEOUT_MS}"))
     connection.execute(text(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}"))
     connection.commit()

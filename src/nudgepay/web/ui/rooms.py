@@ -1,6 +1,8 @@
 """Every room of the operators' pages, in the order in which their routes are tried."""
 
 from nudgepay.web.ui import account, insights, signing_in
+from nudgepay.web.ui.invoices import bulk, editing, exporting, making, saved_views
+from nudgepay.web.ui.invoices import listing as invoices
 from nudgepay.web.ui.letters import deciding as letter_decisions
 from nudgepay.web.ui.letters import letter, runs
 from nudgepay.web.ui.letters import listing as letters
@@ -11,10 +13,8 @@ ROOMS = (
     signing_in,
     today,
     search,
-    letters,
-    letter,
-    letter_decisions,
-    runs,
+    *(invoices, saved_views, bulk, exporting, making, editing),
+    *(letters, letter, letter_decisions, runs),
     insights,
     account,
 )

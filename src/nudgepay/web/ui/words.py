@@ -14,6 +14,11 @@ def N_(text: str) -> str:  # noqa: N802  # gettext's own name for a mark
     return text
 
 
+def N2_(one: str, many: str) -> tuple[str, str]:  # noqa: N802  # as N_
+    """Marks a text that depends on a number, and its plural."""
+    return one, many
+
+
 @lru_cache(maxsize=len(LANGUAGES))
 def translations(language: str) -> gettext.NullTranslations:
     """The catalogue of one of LANGUAGES."""

@@ -1,0 +1,150 @@
+"""One act on many invoices: shown first, done to what is still as it was shown, told, and taken back."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from starlette.testclient import TestClient
+
+from nudgepay import clock
+from nudgepay.access.permissions import Role
+from nudgepay.invoices.actions import create_client, create_invoice, switch_reminders
+from nudgepay.invoices.models import Invoice
+from nudgepay.runtime import Runtime
+from nudgepay.web.app import create_app
+from web.ui.desk import Desk
+
+NOW = clock.now()
+TODAY = NOW.date()
+
+
+@pytest.fixture
+def ids(runtime: Runtime) -> list[int]:
+    """Three invoices of one client that come due in ten days."""
+    with runtime.db.transaction() as session:
+        client = create_client(
+            session, name="Lindner", email="k@x.example", locale="en", timezone="UTC", country="DE", actor="t"
+        )
+        return [
+            create_invoice(
+                session,
+                client_id=client.id,
+                number=f"B-{n}",
+                currency="EUR",
+                amount_due=5_000,
+                issued_on=TODAY,
+                due_on=TODAY + timedelta(days=10),
+                now=NOW,
+                actor="t",
+                amnesty=n == 3,
+            ).id
+            for n in (1, 2, 3)
+        ]
+
+
+def chosen(runtime: Runtime, ids: list[int]) -> list[str]:
+    with runtime.db.transaction() as session:
+        return [f"{id_}:{session.get_one(Invoice, id_).version}" for id_ in ids]
+
+
+def column(runtime: Runtime, ids: list[int], name: str) -> list[object]:
+    with runtime.db.transaction() as session:
+        return [getattr(session.get_one(Invoice, id_), name) for id_ in ids]
+
+
+def test_a_pause_is_shown_with_its_letters_done_told_and_undone(desk: Desk, runtime: Runtime, ids: list[int]) -> None:
+    rows = chosen(runtime, ids)
+    until = (TODAY + timedelta(days=12)).isoformat()
+    shown = desk.post(
+        "/invoices/bulk", {"action": "pause", "row": rows, "until": until, "back": "/invoices?q=b"}
+    ).text
+    assert "Pause 3 invoices" in shown
+    assert shown.count("No longer sent:") >= 2  # T-3 and DUE of the two that are not held
+    assert column(runtime, ids, "paused_until") == [None] * 3  # nothing was done yet
+    done = desk.post(
+        "/invoices/bulk/confirm", {"action": "pause", "row": rows, "until": until, "back": "/invoices?q=b"}
+    )
+    assert done.headers["location"] == "/invoices?q=b"
+    told = desk.told(done)
+    assert "3 invoices are paused." in told
+    assert column(runtime, ids, "paused_until") == [TODAY + timedelta(days=12)] * 3
+    fields = dict(
+        re.findall(r'<input type="hidden" name="(action|rows|back)" value="([^"]*)"', told.split("data-told")[1])
+    )
+    assert "Undone for 3 invoices." in desk.told(desk.post("/invoices/bulk/undo", fields))
+    assert column(runtime, ids, "paused_until") == [None] * 3
+    assert "3 were changed since and stay as they are." in desk.told(desk.post("/invoices/bulk/undo", fields))
+
+
+def test_what_somebody_changed_meanwhile_is_left_alone_and_named(
+    desk: Desk, runtime: Runtime, ids: list[int]
+) -> None:
+    rows = chosen(runtime, ids)
+    with runtime.db.transaction() as session:
+        switch_reminders(session, session.get_one(Invoice, ids[1]), on=False, now=NOW, actor="operator:9")
+    shown = desk.post("/invoices/bulk", {"action": "void", "row": rows}).text
+    assert "Void 2 invoices" in shown
+    assert "Somebody changed it after you saw it" in shown
+    told = desk.told(desk.post("/invoices/bulk/confirm", {"action": "void", "row": rows}))
+    assert "2 invoices are void." in told
+    assert "1 was changed by somebody meanwhile and left alone: B-2" in told
+    assert column(runtime, ids, "status") == ["void", "open", "void"]
+    with runtime.db.transaction() as session:
+        audited = (
+            session.execute(text("SELECT actor FROM audit_events WHERE action = 'invoice.void'")).scalars().all()
+        )
+    assert [actor.partition(":")[0] for actor in audited] == ["operator", "operator"]
+
+
+def test_each_act_says_which_invoices_it_would_not_change(desk: Desk, runtime: Runtime, ids: list[int]) -> None:
+    rows = chosen(runtime, ids)
+    for act, title, already in (
+        ("resume", "End the pause of 0 invoices", 3),
+        ("reminders_on", "Switch reminders on for 0 invoices", 3),
+        ("reminders_off", "Switch reminders off for 3 invoices", 0),
+        ("release", "Release 1 imported invoice", 2),
+    ):
+        shown = desk.post("/invoices/bulk", {"action": act, "row": rows}).text
+        assert title in shown
+        assert shown.count("It is so already") == already
+    assert "1 invoice is released." in desk.told(
+        desk.post("/invoices/bulk/confirm", {"action": "release", "row": rows[2:]})
+    )
+    assert column(runtime, ids[2:], "amnesty_at") == [None]
+
+
+NO_CHOICES: list[tuple[dict[str, object], int]] = [
+    ({"action": "explode", "row": ["1:1"]}, 422),
+    ({"action": "void", "row": ["1 OR 1=1"]}, 422),
+    ({"action": "void", "row": ["9" * 30 + ":1"]}, 422),
+    ({"action": "void", "row": [f"{n}:1" for n in range(101)]}, 422),
+    ({"action": "pause", "row": ["1:1"], "until": "yesterday"}, 422),
+    ({"action": "pause", "row": ["1:1"], "until": "2001-01-01"}, 422),
+    ({"action": "void", "row": []}, 303),
+    ({"action": "void", "row": ["999999:1"]}, 303),
+]
+
+
+def test_a_form_that_is_no_choice_changes_nothing(desk: Desk, runtime: Runtime, ids: list[int]) -> None:
+    for fields, status in NO_CHOICES:
+        assert desk.post("/invoices/bulk/confirm", fields).status_code == status, fields
+    assert column(runtime, ids, "version") == [1, 1, 1]
+
+
+def test_who_may_not_change_or_release_is_refused(runtime: Runtime, ids: list[int]) -> None:
+    rows = chosen(runtime, ids)
+    with TestClient(create_app(runtime), follow_redirects=False) as client:
+        viewer = Desk(client, runtime, Role.VIEWER)
+        assert viewer.post("/invoices/bulk", {"action": "void", "row": rows}).status_code == 403
+        assert "data-row" not in viewer.get("/invoices").text
+        operator = Desk(client, runtime, Role.OPERATOR)
+        assert operator.post("/invoices/bulk/confirm", {"action": "release", "row": rows}).status_code == 403
+        assert 'value="release"' not in operator.get("/invoices").text
+    assert column(runtime, ids, "version") == [1, 1, 1]
+
+
+def test_back_leads_to_the_list_and_nowhere_else(desk: Desk, runtime: Runtime, ids: list[int]) -> None:
+    for back in ("https://evil.example", "//evil.example", "/logout"):
+        done = desk.post("/invoices/bulk/confirm", {"action": "pause", "row": chosen(runtime, ids), "back": back})
+        assert done.headers["location"] == "/invoices"
