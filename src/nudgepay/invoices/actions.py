@@ -29,6 +29,10 @@ class InvoiceClosed(Conflict):
     """The invoice is no longer open."""
 
 
+class InvoiceNotClosed(Conflict):
+    """Nobody voided it or wrote it off."""
+
+
 class VersionConflict(Conflict):
     """Somebody changed the invoice after it was read."""
 
@@ -161,6 +165,17 @@ def close_invoice(session: Session, invoice: Invoice, *, status: str, now: datet
     invoice.status = status
     invoice.closed_at = now
     _changed(session, invoice, actor=actor, action=f"invoice.{status}", before={"status": "open"}, now=now)
+
+
+def reopen_invoice(session: Session, invoice: Invoice, *, now: datetime, actor: str) -> None:
+    """Take a void or write-off back; what money says of it is up to `payments`. Raises InvoiceNotClosed."""
+    if invoice.status not in {"void", "uncollectible"}:
+        raise InvoiceNotClosed(
+            f"invoice {invoice.number} is {invoice.status}: only a void or write-off is taken back"
+        )
+    before = {"status": invoice.status}
+    invoice.status, invoice.closed_at = "open", None
+    _changed(session, invoice, actor=actor, action="invoice.reopen", before=before, now=now)
 
 
 def pause_invoice(session: Session, invoice: Invoice, *, until: date | None, now: datetime, actor: str) -> None:

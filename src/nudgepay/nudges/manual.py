@@ -30,12 +30,17 @@ class KeyTaken(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class NudgePreview:
-    """What would happen now: the decision, and the letter (to whom, subject, text) when it would go."""
+    """What would happen now: the decision, and the letter (to whom, subject, text) when it would go.
+
+    `lines`: what else the letter reminds of, one decision for each invoice.
+    """
 
     decision: Decision
     to: str | None
     subject: str | None
     text: str | None
+    html: str | None = None
+    lines: tuple[Decision, ...] = ()
 
     def as_document(self, number: str) -> dict[str, Any]:
         """The shape of `nudge send --preview --json`."""
@@ -112,7 +117,8 @@ def preview_nudge(
     if letter is None:
         return NudgePreview(decision, None, None, None)
     written = write_preview(session, asked, letter, terms=terms, now=now)
-    return NudgePreview(decision, contact_of(asked, letter).email, written.subject, written.text)
+    to = contact_of(asked, letter).email
+    return NudgePreview(decision, to, written.subject, written.text, written.html, letter.decisions)
 
 
 def _with_nudge(client: ClientFacts, invoice_id: int, override_gap: bool, now: datetime) -> ClientFacts:
