@@ -1,6 +1,7 @@
 """Operators: the first one from the settings, the others by hand."""
 
 import re
+from collections.abc import Collection
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -111,3 +112,9 @@ def choose_taste(
     """One's own language, IANA time zone and colours (`light`, `dark`); None leaves the choice to the device."""
     values = {"locale": locale, "timezone": timezone, "theme": theme}
     session.execute(update(Operator).where(Operator.id == operator_id).values(**values))
+
+
+def emails_of(session: Session, operator_ids: Collection[int]) -> dict[int, str]:
+    """Who these operators are, also those who may sign in no more."""
+    query = select(Operator.id, Operator.email).where(Operator.id.in_(operator_ids))
+    return {row.id: row.email for row in session.execute(query)} if operator_ids else {}

@@ -182,7 +182,8 @@ def pause_invoice(session: Session, invoice: Invoice, *, until: date | None, now
     """Silence through `until` (a day of the client; None: until unpaused)."""
     before = {"paused_until": str(invoice.paused_until)}
     invoice.paused_until = until or date.max
-    _changed(session, invoice, actor=actor, action="invoice.pause", before=before, now=now)
+    told = {"paused_until": str(invoice.paused_until)}
+    _changed(session, invoice, actor=actor, action="invoice.pause", before=before, after=told, now=now)
 
 
 def unpause_invoice(session: Session, invoice: Invoice, *, now: datetime, actor: str) -> None:
@@ -196,7 +197,8 @@ def switch_reminders(session: Session, invoice: Invoice, *, on: bool, now: datet
     """Turn the chase of one invoice on or off."""
     before = {"reminders": "off" if invoice.reminders_off_at else "on"}
     invoice.reminders_off_at = None if on else now
-    _changed(session, invoice, actor=actor, action="invoice.reminders", before=before, now=now)
+    told = {"reminders": "on" if on else "off"}
+    _changed(session, invoice, actor=actor, action="invoice.reminders", before=before, after=told, now=now)
 
 
 def switch_client_reminders(session: Session, client: Client, *, on: bool, now: datetime, actor: str) -> None:
@@ -231,11 +233,17 @@ def ensure_version(invoice: Invoice, expected: int) -> None:
 
 
 def _changed(
-    session: Session, invoice: Invoice, *, actor: str, action: str, before: Mapping[str, object], now: datetime
+    session: Session,
+    invoice: Invoice,
+    *,
+    actor: str,
+    action: str,
+    before: Mapping[str, object],
+    now: datetime,
+    after: Mapping[str, object] | None = None,
 ) -> None:
     invoice.version += 1
     invoice.next_at = now
-    after = {"status": invoice.status, "version": invoice.version}
-    audit.record(
-        session, actor=actor, action=action, subject=f"invoices:{invoice.id}", before=dict(before), after=dict(after)
-    )
+    told = {"status": invoice.status, "version": invoice.version, **(after or {})}
+    subject = f"invoices:{invoice.id}"
+    audit.record(session, actor=actor, action=action, subject=subject, before=dict(before), after=told)

@@ -3,6 +3,7 @@
 Each section asks by the invoice or by its client, never for all that is stored.
 """
 
+import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -128,3 +129,17 @@ def gather_all(
 ) -> dict[str, list[dict[str, Any]]]:
     """Several sections by name."""
     return {name: gather(session, name, invoice_id, client_id, newest=newest) for name in sections}
+
+
+def invoices_of_letters(
+    session: Session, letter_ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, list[tuple[int, str]]]:
+    """Which invoices each letter reminds of, as (id, number), oldest first."""
+    query = text(
+        "SELECT DISTINCT r.letter_id, i.id, i.number, i.due_on FROM reminders r"
+        " JOIN invoices i ON i.id = r.invoice_id WHERE r.letter_id = ANY(:ids) ORDER BY i.due_on, i.id"
+    )
+    found: dict[uuid.UUID, list[tuple[int, str]]] = {}
+    for row in session.execute(query, {"ids": list(letter_ids)}):
+        found.setdefault(row.letter_id, []).append((row.id, row.number))
+    return found

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from nudgepay import audit
-from nudgepay.errors import Conflict
+from nudgepay.errors import Conflict, NotFound
 from nudgepay.invoices.actions import InvoiceClosed
 from nudgepay.invoices.models import Invoice
 from nudgepay.invoices.queries import lock_client
@@ -22,6 +22,10 @@ from nudgepay.nudges.queries import load_clients, rules_now
 from nudgepay.nudges.terms import Terms
 
 PREVIEW_KEY = "preview"
+
+
+class NudgeGone(Conflict):
+    """The nudge is no order that waits any more."""
 
 
 class KeyTaken(Conflict):
@@ -89,6 +93,20 @@ def request_nudge(
             subject=f"reminders:{created}",
             after={"invoice": invoice.number, "gap_overridden": override_gap},
         )
+    return found
+
+
+def cancel_nudge(session: Session, reminder_id: int, *, actor: str) -> Reminder:
+    """Take back a nudge that has not left. Raises NotFound, and NudgeGone when it has, or was taken back before."""
+    client_id = session.scalar(select(Reminder.client_id).where(Reminder.id == reminder_id))
+    if client_id is None:
+        raise NotFound(f"there is no reminder {reminder_id}")
+    lock_client(session, client_id)
+    found = session.get_one(Reminder, reminder_id, populate_existing=True, with_for_update=True)
+    if found.nudge_key is None or found.state != "planned":
+        raise NudgeGone(f"reminder {reminder_id} is {found.state}: nothing was changed")
+    found.state, found.held_reason, found.held_until, found.letter_id = "cancelled", None, None, None
+    audit.record(session, actor=actor, action="nudge.cancel", subject=f"reminders:{reminder_id}")
     return found
 
 

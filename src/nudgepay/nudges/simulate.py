@@ -1,6 +1,6 @@
 """What will go out, when, and why the rest will not: the engine run forward over its own answers. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,16 +23,24 @@ def simulate(
     """
     log: list[Decision] = []
     shown: dict[tuple[int, str, int, int | None], str | None] = {}
+    for answer in walk(client, rules=rules, calendar=calendar, start=start, end=end):
+        log += news(answer.due, shown)
+    return log
+
+
+def walk(
+    client: ClientFacts, *, rules: Rules, calendar: WorkCalendar, start: datetime, end: datetime
+) -> Iterator[Plan]:
+    """The engine's answers from `start` to `end` (UTC), one for each instant at which it may change its mind."""
     now: datetime | None = start
     for _ in range(MAX_LOOKS):
         if now is None or now > end:
-            break
+            return
         answer = plan(client, rules=rules, calendar=calendar, now=now)
-        log += news(answer.due, shown)
+        yield answer
         client = as_if_done(client, answer, now)
         coming = (instant for instant in answer.next_at.values() if instant is not None and instant > now)
         now = min(coming, default=None)
-    return log
 
 
 def news(
