@@ -1,7 +1,7 @@
 """One row of one section as what happened: an icon, a sentence, who, when. Words only; nothing is read here."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the story. `text` is data of other people: the template escapes it. `more` is for the template."""
+    """One line of the story. `text` is data of other people: the template escapes it.
+
+    `letter`, `message`, `fact`: the row itself, for what the line offers; `others`: what else is in a letter.
+    """
 
     at: datetime
     icon: str
@@ -25,7 +28,11 @@ class Event:
     tone: str = ""
     text: str = ""
     who: str = ""
-    more: Mapping[str, Any] = field(default_factory=dict)
+    letter: Row | None = None
+    message: Row | None = None
+    fact: Row | None = None
+    until: datetime | None = None
+    others: Sequence[tuple[int, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,8 @@ def of_fact(tell: Teller, row: Row) -> Iterator[Event]:
     icon, tone, text = FACTS[row["kind"]]
     shown = row["allocated"] or row["amount"]
     notes = [row["note"] or ""]
+    if row["occurred_at"].date() != row["recorded_at"].date():
+        notes.insert(0, tell.gettext("It came on %(day)s", day=tell.day(row["occurred_at"].date())))
     if row["voided_at"] is None and row["problem"] is None and row["allocated"] < row["amount"]:
         total, part = tell.money(row["amount"], row["currency"]), tell.money(row["allocated"], row["currency"])
         notes.insert(0, tell.gettext("%(part)s of %(total)s count for this invoice", part=part, total=total))
@@ -107,7 +116,7 @@ def of_fact(tell: Teller, row: Row) -> Iterator[Event]:
         "" if row["voided_at"] or row["problem"] else tone,
         " · ".join(note for note in notes if note),
         tell.actors.name(row["actor"]),
-        {"fact": row},
+        fact=row,
     )
     if row["voided_at"]:
         doer = tell.doer(f"money_facts:{row['id']}", f"{row['kind']}.void")
@@ -180,9 +189,7 @@ def of_dispute(tell: Teller, row: Row) -> Iterator[Event]:
 def of_claim(tell: Teller, row: Row) -> Iterator[Event]:
     """The payer says that it is paid."""
     who = tell.gettext("the payer")
-    yield Event(
-        row["claimed_at"], "money", tell.gettext("Says that it is paid"), "", who=who, more={"until": row["until"]}
-    )
+    yield Event(row["claimed_at"], "money", tell.gettext("Says that it is paid"), "", who=who, until=row["until"])
 
 
 def of_review(tell: Teller, row: Row) -> Iterator[Event]:
@@ -200,7 +207,7 @@ def of_message(tell: Teller, row: Row) -> Iterator[Event]:
     """A thank-you or a statement of account."""
     title = tell.gettext("Thank-you") if row["kind"] == "thanks" else tell.gettext("Statement of account")
     if row["sending_at"]:
-        yield Event(row["sending_at"], "letter", title, text=row["subject"] or "", more={"message": row})
+        yield Event(row["sending_at"], "letter", title, text=row["subject"] or "", message=row)
 
 
 def of_suppression(tell: Teller, row: Row) -> Iterator[Event]:

@@ -1,6 +1,6 @@
 """What happens next, in values for the page: the next letter in both people's time, or why nothing goes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -28,9 +28,12 @@ class Outlook:
     others: tuple[tuple[int, str], ...] = ()
 
 
-def outlook(page: Page, session: Session, invoice: Invoice, terms: Terms) -> Outlook:
-    """What the engine would do; `coming` is None where impossible dates, or a zone nobody knows, keep it from it."""
+def outlook(page: Page, session: Session, invoice: Invoice, terms: Terms, *, released: bool = False) -> Outlook:
+    """What the engine would do (as if the invoice were `released`); `coming` is None where impossible dates, or a zone nobody knows, keep it from it."""
     client = load_clients(session, [invoice.client_id], now=page.now)[invoice.client_id]
+    if released:
+        freed = (replace(one, amnesty=False) if one.id == invoice.id else one for one in client.invoices)
+        client = replace(client, invoices=tuple(freed))
     rules = rules_now(session, terms.rules)
     try:
         coming = coming_letter(client, invoice.id, rules=rules, calendar=terms.calendar, now=page.now)

@@ -59,11 +59,11 @@ def _events(page: Page, session: Session, invoice: Invoice, rows: Rows) -> Itera
     yield _entered(tell, rows)
     for section, of_row in TELLERS.items():
         for row in rows[section]:
-            if section != "suppressions" or row["created_at"] >= invoice.created_at:
+            if section != "suppressions" or row["created_at"] > invoice.created_at:
                 yield from of_row(tell, row)
     yield from _letters(tell, session, rows)
     for row in rows["audit"]:
-        if not row["subject"].startswith(CLIENT_WIDE) or row["at"] >= invoice.created_at:
+        if not row["subject"].startswith(CLIENT_WIDE) or row["at"] > invoice.created_at:
             yield from _acts(tell, row)
 
 
@@ -99,8 +99,7 @@ def _letters(tell: Teller, session: Session, rows: Rows) -> Iterator[Event]:
         title = tell.gettext("Nudge by hand") if by_hand else tell.gettext("Letter %(step)s", step=codes)
         tone = {"accepted": "ok", "delivered": "ok", "sending": ""}.get(row["state"], "bad")
         icon = {"unknown": "unknown", "bounced": "bounce", "delivered": "opened"}.get(row["state"], "letter")
-        more = {"letter": row, "others": others}
-        yield Event(row["sending_at"], icon, title, tone, row["subject"], doer, more)
+        yield Event(row["sending_at"], icon, title, tone, row["subject"], doer, letter=row, others=others)
 
 
 def _acts(tell: Teller, row: Row) -> Iterator[Event]:

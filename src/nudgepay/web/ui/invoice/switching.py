@@ -12,9 +12,11 @@ from nudgepay.access.permissions import Permission
 from nudgepay.invoices.actions import pause_invoice, release_amnesty, switch_reminders, unpause_invoice
 from nudgepay.invoices.models import Invoice
 from nudgepay.invoices.queries import invoice_by_id
+from nudgepay.nudges.terms import terms_of
 from nudgepay.web.deps import ReadSessionDep, SessionDep
 from nudgepay.web.ui.invoice.acting import Fields, FieldsDep, answer, locked_as_shown, tells_conflicts
 from nudgepay.web.ui.invoice.amounts import BadField, typed_day
+from nudgepay.web.ui.invoice.outlook import outlook
 from nudgepay.web.ui.invoice.showing import local_today
 from nudgepay.web.ui.page import Page, Undo, allowed
 from nudgepay.web.ui.rendering import day
@@ -115,6 +117,14 @@ def _pause_form(page: Page, invoice: Invoice, typed: Fields, problems: dict[str,
     return page.show(
         "invoice/pause.html", status=status, invoice=invoice, typed=typed, problems=problems, suggested=suggested
     )
+
+
+@router.get(RELEASE, response_class=HTMLResponse)
+def ask_release(page: Releasing, session: ReadSessionDep, invoice_id: int) -> Response:
+    """What would go then, and when."""
+    invoice = invoice_by_id(session, invoice_id)
+    coming = outlook(page, session, invoice, terms_of(page.runtime.settings), released=True)
+    return page.show("invoice/release.html", invoice=invoice, outlook=coming, client=invoice.client)
 
 
 @router.post(RELEASE)
