@@ -32,11 +32,18 @@ def signed_in_as(runtime: Runtime, role: Role | str = Role.SUPERADMIN, *, email:
 class Desk:
     """GETs pages; POSTs forms with the token of the session."""
 
-    def __init__(self, client: TestClient, runtime: Runtime, role: Role | str = Role.SUPERADMIN) -> None:
+    def __init__(
+        self,
+        client: TestClient,
+        runtime: Runtime,
+        role: Role | str = Role.SUPERADMIN,
+        *,
+        email: str = "olga@desk.example",
+    ) -> None:
         self.client = client
         self.runtime = runtime
         name = Cookies.of(runtime.settings).name("session")
-        client.cookies.set(name, signed_in_as(runtime, role))
+        client.cookies.set(name, signed_in_as(runtime, role, email=email))
         self.csrf_token = re.search(r'name="_csrf_token" value="(\w+)"', self.get("/account").text)[1]  # type: ignore[index]
 
     def get(self, path: str, **more: Any) -> Response:

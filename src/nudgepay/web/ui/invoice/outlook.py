@@ -29,7 +29,8 @@ class Outlook:
 
 
 def outlook(page: Page, session: Session, invoice: Invoice, terms: Terms, *, released: bool = False) -> Outlook:
-    """What the engine would do (as if the invoice were `released`); `coming` is None where impossible dates, or a zone nobody knows, keep it from it."""
+    """What the engine would do (as if the invoice were `released`); `coming` is None where impossible dates or an
+    unknown zone keep it from it."""
     client = load_clients(session, [invoice.client_id], now=page.now)[invoice.client_id]
     if released:
         freed = (replace(one, amnesty=False) if one.id == invoice.id else one for one in client.invoices)
