@@ -31,7 +31,7 @@ def read_body(mime: bytes) -> Body:
     html = cast("EmailMessage | None", message.get_body(("html",)))
     return Body(
         headers={name: str(message[name]) for name in SHOWN if message[name]},
-        text=text.get_content() if text is not None else "",
+        text=text.get_content().replace("\r\n", "\n") if text is not None else "",
         html=html.get_content() if html is not None else None,
     )
 

@@ -24,8 +24,11 @@ Exporting = Annotated[Page, allowed(Permission.BOOKS_EXPORT)]
 
 async def _file(request: Request) -> bytes:
     """The file of the form; empty where none was chosen."""
-    given = (await request.form()).get("file")
-    return await given.read() if isinstance(given, UploadFile) else b""
+    form = await request.form()
+    given = form.get("file")
+    content = await given.read() if isinstance(given, UploadFile) else b""
+    await form.close()
+    return content
 
 
 @router.post(DOCUMENT)
