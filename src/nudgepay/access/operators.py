@@ -1,7 +1,7 @@
 """Operators: the first one from the settings, the others by hand."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Iterable
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -59,6 +59,13 @@ def add_operator(session: Session, *, email: str, password: str, role: Role, act
     return made
 
 
+def names_of(session: Session, actors: Iterable[str]) -> dict[str, str]:
+    """The address of each actor who is an operator, by the actor's name in the audit log (`operator:7`)."""
+    ids = {int(number) for kind, _, number in (actor.partition(":") for actor in actors) if kind == "operator"}
+    found = session.execute(select(Operator.id, Operator.email).where(Operator.id.in_(ids))) if ids else ()
+    return {f"operator:{number}": email for number, email in found}
+
+
 def operator_by_email(session: Session, email: str) -> Operator:
     """The operator with this address; raises NotFound."""
     found = session.scalar(select(Operator).where(Operator.email == clean_address(email)))
@@ -112,9 +119,3 @@ def choose_taste(
     """One's own language, IANA time zone and colours (`light`, `dark`); None leaves the choice to the device."""
     values = {"locale": locale, "timezone": timezone, "theme": theme}
     session.execute(update(Operator).where(Operator.id == operator_id).values(**values))
-
-
-def emails_of(session: Session, operator_ids: Collection[int]) -> dict[int, str]:
-    """Who these operators are, also those who may sign in no more."""
-    query = select(Operator.id, Operator.email).where(Operator.id.in_(operator_ids))
-    return {row.id: row.email for row in session.execute(query)} if operator_ids else {}

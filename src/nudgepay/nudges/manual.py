@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from nudgepay import audit
+from nudgepay import audit, metrics
 from nudgepay.errors import Conflict, NotFound
 from nudgepay.invoices.actions import InvoiceClosed
 from nudgepay.invoices.models import Invoice
@@ -93,6 +93,7 @@ def request_nudge(
             subject=f"reminders:{created}",
             after={"invoice": invoice.number, "gap_overridden": override_gap},
         )
+        metrics.reminders.labels(stage=MANUAL, status="planned").inc()
     return found
 
 

@@ -17,13 +17,14 @@ from nudgepay.money import format_money
 from nudgepay.nudges.models import Letter, Reminder
 from nudgepay.web.assets import asset_url
 from nudgepay.web.deps import SessionDep
-from nudgepay.web.ui.letter_body import LETTER_CSP
 
 router = APIRouter()
 PAGE_SIZE = 200
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(), trim_blocks=True
 )
+_LETTER_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
+"""A mail carries inline styles; it is shown in a sandboxed frame and may do nothing else."""
 
 
 @router.get("/outbox", response_class=HTMLResponse)
@@ -90,7 +91,7 @@ def letter_html(letter_id: uuid.UUID, session: SessionDep) -> HTMLResponse:
     body = cast("EmailMessage | None", message.get_body(("html",)))
     if body is None:
         raise HTTPException(404)
-    return HTMLResponse(body.get_content(), headers={"Content-Security-Policy": LETTER_CSP})
+    return HTMLResponse(body.get_content(), headers={"Content-Security-Policy": _LETTER_CSP})
 
 
 @router.get("/outbox/{letter_id}/raw")

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from nudgepay.errors import Conflict, UsageError
+from nudgepay.errors import Conflict, NotFound, UsageError
 from nudgepay.invoices.actions import ensure_version
 from nudgepay.invoices.models import Invoice
 from nudgepay.invoices.queries import invoice_by_id
 from nudgepay.nudges.answering import lock_invoice
+from nudgepay.web.mail_parts import FRAME_POLICY
 from nudgepay.web.ui.invoice.conflicts import conflict_page
 from nudgepay.web.ui.page import Page
 
@@ -43,6 +44,13 @@ def locked_as_shown(session: Session, invoice_id: int, fields: Fields) -> Invoic
             raise UsageError("version: is no number; load the page again")
         ensure_version(invoice, int(version))
     return invoice
+
+
+def framed(html: str | None) -> Response:
+    """A letter that is not written yet, for the sandboxed frame; raises NotFound where something holds it."""
+    if html is None:
+        raise NotFound("no letter would be written now")
+    return HTMLResponse(html, headers={"Content-Security-Policy": FRAME_POLICY})
 
 
 def wants_json(request: Request) -> bool:

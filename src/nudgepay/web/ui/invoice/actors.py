@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy.orm import Session
 
-from nudgepay.access.operators import emails_of
+from nudgepay.access.operators import names_of
 from nudgepay.web.ui.page import Page
 
 OPERATOR = "operator:"
@@ -16,9 +16,8 @@ class Actors:
 
     def __init__(self, page: Page, session: Session, actors: Iterable[str]) -> None:
         """`actors` as the audit log has them."""
-        ids = {int(one.removeprefix(OPERATOR)) for one in actors if _is_operator(one)}
         self._page = page
-        self._emails = emails_of(session, ids)
+        self._emails = names_of(session, [one for one in set(actors) if _is_operator(one)])
 
     def name(self, actor: str | None) -> str:
         """In the person's language; empty for nobody."""
@@ -26,7 +25,7 @@ class Actors:
         if not actor:
             return ""
         if _is_operator(actor):
-            return self._emails.get(int(actor.removeprefix(OPERATOR)), actor)
+            return self._emails.get(actor, actor)
         if actor == "payer":
             return gettext("the payer")
         if actor == "stripe":

@@ -70,7 +70,8 @@ def act_of(row: Row, page: Page) -> Act | None:
     action, after = row["action"], row["after"] or {}
     if action in _SWITCHES:
         is_on = after.get("reminders") == "on"
-        return Act("play" if is_on else "pause", page.gettext(_SWITCHES[action]["on" if is_on else "off"]))
+        title = _SWITCHES[action]["on" if is_on else "off"]
+        return Act("play" if is_on else "pause", page.gettext(title))
     if action == "invoice.pause":
         return Act("pause", _paused(after.get("paused_until"), page))
     known = ACTS.get(action)

@@ -48,6 +48,11 @@ class Teller:
         """A sentence in the person's language."""
         return self.page.gettext(text) % values if values else self.page.gettext(text)
 
+    def because(self, reason: str) -> str:
+        """What a reason of silence means."""
+        words = meaning(reason)
+        return self.page.gettext(words)
+
     def money(self, minor: int, currency: str | None = None) -> str:
         """An amount as the person writes it."""
         return money(minor, currency or self.invoice.currency, self.page)
@@ -147,10 +152,10 @@ def of_reminder(tell: Teller, row: Row) -> Iterator[Event]:
     step = tell.gettext("The nudge by hand") if row["nudge_key"] else tell.gettext("Step %(step)s", step=row["step"])
     if row["state"] == "skipped" and row["reason"]:
         title = tell.gettext("%(step)s was skipped", step=step)
-        yield Event(row["updated_at"], "skip", title, text=tell.gettext(meaning(row["reason"])))
+        yield Event(row["updated_at"], "skip", title, text=tell.because(row["reason"]))
     elif row["state"] == "planned" and row["held_reason"]:
         title = tell.gettext("%(step)s waits", step=step)
-        yield Event(row["updated_at"], "hold", title, "warn", tell.gettext(meaning(row["held_reason"])))
+        yield Event(row["updated_at"], "hold", title, "warn", tell.because(row["held_reason"]))
     elif row["state"] == "cancelled":
         yield Event(row["updated_at"], "skip", tell.gettext("%(step)s was cancelled", step=step))
 
@@ -182,8 +187,8 @@ def of_dispute(tell: Teller, row: Row) -> Iterator[Event]:
     doer = tell.doer(f"disputes:{row['id']}", "dispute.open")
     yield Event(row["opened_at"], "dispute", title, "warn", row["message"] or "", doer)
     if row["resolved_at"]:
-        ended = tell.gettext(RESOLUTIONS.get(row["resolution"], N_("Dispute settled")))
-        yield Event(row["resolved_at"], "dispute", ended, who=tell.actors.name(row["resolved_by"]))
+        ended = RESOLUTIONS.get(row["resolution"], N_("Dispute settled"))
+        yield Event(row["resolved_at"], "dispute", tell.gettext(ended), who=tell.actors.name(row["resolved_by"]))
 
 
 def of_claim(tell: Teller, row: Row) -> Iterator[Event]:
@@ -194,8 +199,14 @@ def of_claim(tell: Teller, row: Row) -> Iterator[Event]:
 
 def of_review(tell: Teller, row: Row) -> Iterator[Event]:
     """A doubt about its money, and how a person settled it."""
-    title = tell.gettext(REVIEWS.get(row["reason"], N_("There is a doubt about its money")))
-    yield Event(row["opened_at"], "warn", title, "bad", tell.gettext("Its letters wait until a person settles it."))
+    doubt = REVIEWS.get(row["reason"], N_("There is a doubt about its money"))
+    yield Event(
+        row["opened_at"],
+        "warn",
+        tell.gettext(doubt),
+        "bad",
+        tell.gettext("Its letters wait until a person settles it."),
+    )
     if row["resolved_at"]:
         who = tell.actors.name(row["resolved_by"])
         yield Event(
@@ -212,7 +223,8 @@ def of_message(tell: Teller, row: Row) -> Iterator[Event]:
 
 def of_suppression(tell: Teller, row: Row) -> Iterator[Event]:
     """An address that must not be written to."""
-    title = tell.gettext(SUPPRESSIONS[row["reason"]], address=row["address"])
+    blocked = SUPPRESSIONS[row["reason"]]
+    title = tell.gettext(blocked, address=row["address"])
     yield Event(row["created_at"], "bounce", title, "bad")
     if row["lifted_at"]:
         lifted = tell.gettext("%(address)s may be written to again", address=row["address"])

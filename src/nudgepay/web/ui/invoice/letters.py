@@ -16,8 +16,8 @@ from nudgepay.nudges.history import gather
 from nudgepay.nudges.mailings.models import Mailing
 from nudgepay.nudges.models import Letter, Reminder
 from nudgepay.web.deps import ReadSessionDep
+from nudgepay.web.mail_parts import headers_of, html_answer, raw_answer, text_of
 from nudgepay.web.ui.invoice.story import MOST_ROWS
-from nudgepay.web.ui.letter_body import Body, as_file, in_a_frame, read_body
 from nudgepay.web.ui.page import Page, allowed
 
 router = APIRouter()
@@ -41,28 +41,30 @@ def _found(session: Session, invoice: Invoice, letter_id: uuid.UUID) -> Letter |
     return message
 
 
-def _body(session: Session, invoice_id: int, letter_id: uuid.UUID) -> Body:
-    return read_body(bytes(_found(session, invoice_by_id(session, invoice_id), letter_id).mime or b""))
-
-
 @router.get(LETTER, response_class=HTMLResponse)
 def show(page: Reading, session: ReadSessionDep, invoice_id: int, letter_id: uuid.UUID) -> Response:
     """The letter with its headers, as text and as its reader saw it."""
     invoice = invoice_by_id(session, invoice_id)
     letter = _found(session, invoice, letter_id)
-    body = read_body(bytes(letter.mime or b""))
-    path = f"/invoices/{invoice.id}/letters/{letter.id}"
-    return page.show("invoice/letter.html", invoice=invoice, letter=letter, body=body, path=path)
+    mime = bytes(letter.mime or b"")
+    return page.show(
+        "invoice/letter.html",
+        invoice=invoice,
+        letter=letter,
+        headers=headers_of(mime),
+        text=text_of(mime).replace("\r\n", "\n"),
+        path=f"/invoices/{invoice.id}/letters/{letter.id}",
+    )
 
 
 @router.get(LETTER + "/html", response_class=HTMLResponse)
 def show_html(_: Reading, session: ReadSessionDep, invoice_id: int, letter_id: uuid.UUID) -> Response:
     """Its HTML alone, under a policy of its own."""
-    return in_a_frame(_body(session, invoice_id, letter_id).html)
+    return html_answer(bytes(_found(session, invoice_by_id(session, invoice_id), letter_id).mime or b""))
 
 
 @router.get(LETTER + "/raw")
 def show_raw(_: Reading, session: ReadSessionDep, invoice_id: int, letter_id: uuid.UUID) -> Response:
     """The bytes that were handed to the relay."""
     letter = _found(session, invoice_by_id(session, invoice_id), letter_id)
-    return as_file(bytes(letter.mime or b""), letter.message_id)
+    return raw_answer(bytes(letter.mime or b""), f"np.{letter.id}")

@@ -22,9 +22,8 @@ from nudgepay.nudges.sending import run_sending
 from nudgepay.nudges.switch import ensure_switch
 from nudgepay.nudges.terms import terms_of
 from nudgepay.web.deps import ReadSessionDep, SessionDep
-from nudgepay.web.ui.invoice.acting import FieldsDep, answer, locked_as_shown, tells_conflicts
+from nudgepay.web.ui.invoice.acting import FieldsDep, answer, framed, locked_as_shown, tells_conflicts
 from nudgepay.web.ui.invoice.outlook import local_words, outlook
-from nudgepay.web.ui.letter_body import in_a_frame
 from nudgepay.web.ui.page import Page, allowed
 from nudgepay.web.ui.reasons import meaning
 from nudgepay.web.ui.words import N_
@@ -72,7 +71,7 @@ def preview(page: Sending, session: ReadSessionDep, invoice_id: int) -> Response
 def preview_html(page: Sending, session: ReadSessionDep, invoice_id: int) -> Response:
     """The same letter as its reader would see it, for the sandboxed frame."""
     seen, _ = _look(page, session, invoice_by_id(session, invoice_id))
-    return in_a_frame(seen.html)
+    return framed(seen.html)
 
 
 def _look(page: Page, session: Session, invoice: Invoice) -> tuple[NudgePreview, datetime | None]:

@@ -12,8 +12,7 @@ from nudgepay.invoices.queries import invoice_by_id
 from nudgepay.nudges.reviews import NotWaiting, approve_review, waiting_reviews
 from nudgepay.nudges.terms import terms_of
 from nudgepay.web.deps import ReadSessionDep, SessionDep
-from nudgepay.web.ui.invoice.acting import FieldsDep, answer, locked_as_shown, tells_conflicts
-from nudgepay.web.ui.letter_body import in_a_frame
+from nudgepay.web.ui.invoice.acting import FieldsDep, answer, framed, locked_as_shown, tells_conflicts
 from nudgepay.web.ui.page import Page, allowed
 
 router = APIRouter()
@@ -32,7 +31,7 @@ def read(page: Sending, session: ReadSessionDep, invoice_id: int, reminder_id: i
 @router.get(READING + "/html", response_class=HTMLResponse)
 def read_html(page: Sending, session: ReadSessionDep, invoice_id: int, reminder_id: int) -> Response:
     """The same as its reader would see it, for the sandboxed frame."""
-    return in_a_frame(_waiting(page, session, invoice_by_id(session, invoice_id), reminder_id)["html"])
+    return framed(_waiting(page, session, invoice_by_id(session, invoice_id), reminder_id)["html"])
 
 
 @router.post(READING)
