@@ -3,7 +3,9 @@ import "htmx.org";
 import { setUpPalette } from "./parts/palette.js";
 import { setUpForms } from "./parts/forms.js";
 import { setUpKeys } from "./parts/keys.js";
+import { setUpCopying } from "./parts/copying.js";
 
 setUpPalette();
 setUpForms();
 setUpKeys();
+setUpCopying();

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Identity, func
+from sqlalchemy import Identity, Index, func
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from nudgepay.db import Base
@@ -13,6 +13,7 @@ class AuditEvent(Base):
     """One act. `before` and `after` hold ids, states and amounts, never personal data."""
 
     __tablename__ = "audit_events"
+    __table_args__ = (Index("ix_audit_events_subject", "subject", "id"),)
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     at: Mapped[datetime] = mapped_column(server_default=func.now())

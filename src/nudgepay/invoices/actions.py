@@ -29,6 +29,10 @@ class InvoiceClosed(Conflict):
     """The invoice is no longer open."""
 
 
+class InvoiceNotClosed(Conflict):
+    """Nobody voided it or wrote it off."""
+
+
 class VersionConflict(Conflict):
     """Somebody changed the invoice after it was read."""
 
@@ -167,11 +171,23 @@ def close_invoice(session: Session, invoice: Invoice, *, status: str, now: datet
     _changed(session, invoice, actor=actor, action=f"invoice.{status}", before={"status": "open"}, now=now)
 
 
+def reopen_invoice(session: Session, invoice: Invoice, *, now: datetime, actor: str) -> None:
+    """Take a void or write-off back; what money says of it is up to `payments`. Raises InvoiceNotClosed."""
+    if invoice.status not in {"void", "uncollectible"}:
+        raise InvoiceNotClosed(
+            f"invoice {invoice.number} is {invoice.status}: only a void or write-off is taken back"
+        )
+    before = {"status": invoice.status}
+    invoice.status, invoice.closed_at = "open", None
+    _changed(session, invoice, actor=actor, action="invoice.reopen", before=before, now=now)
+
+
 def pause_invoice(session: Session, invoice: Invoice, *, until: date | None, now: datetime, actor: str) -> None:
     """Silence through `until` (a day of the client; None: until unpaused)."""
     before = {"paused_until": str(invoice.paused_until)}
     invoice.paused_until = until or date.max
-    _changed(session, invoice, actor=actor, action="invoice.pause", before=before, now=now)
+    told = {"paused_until": str(invoice.paused_until)}
+    _changed(session, invoice, actor=actor, action="invoice.pause", before=before, after=told, now=now)
 
 
 def unpause_invoice(session: Session, invoice: Invoice, *, now: datetime, actor: str) -> None:
@@ -185,7 +201,8 @@ def switch_reminders(session: Session, invoice: Invoice, *, on: bool, now: datet
     """Turn the chase of one invoice on or off."""
     before = {"reminders": "off" if invoice.reminders_off_at else "on"}
     invoice.reminders_off_at = None if on else now
-    _changed(session, invoice, actor=actor, action="invoice.reminders", before=before, now=now)
+    told = {"reminders": "on" if on else "off"}
+    _changed(session, invoice, actor=actor, action="invoice.reminders", before=before, after=told, now=now)
 
 
 def switch_client_reminders(session: Session, client: Client, *, on: bool, now: datetime, actor: str) -> None:
@@ -220,11 +237,17 @@ def ensure_version(invoice: Invoice, expected: int) -> None:
 
 
 def _changed(
-    session: Session, invoice: Invoice, *, actor: str, action: str, before: Mapping[str, object], now: datetime
+    session: Session,
+    invoice: Invoice,
+    *,
+    actor: str,
+    action: str,
+    before: Mapping[str, object],
+    now: datetime,
+    after: Mapping[str, object] | None = None,
 ) -> None:
     invoice.version += 1
     invoice.next_at = now
-    after = {"status": invoice.status, "version": invoice.version}
-    audit.record(
-        session, actor=actor, action=action, subject=f"invoices:{invoice.id}", before=dict(before), after=dict(after)
-    )
+    told = {"status": invoice.status, "version": invoice.version, **(after or {})}
+    subject = f"invoices:{invoice.id}"
+    audit.record(session, actor=actor, action=action, subject=subject, before=dict(before), after=told)

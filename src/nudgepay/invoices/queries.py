@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 from nudgepay.errors import NotFound
 from nudgepay.invoices.models import Client, Contact, Invoice
 
+LARGEST_ID = 2**63 - 1
+
 
 def lock_client(session: Session, client_id: int) -> Client:
     """The client's row, locked until the transaction ends; raises NotFound."""
@@ -27,6 +29,14 @@ def lock_invoices(session: Session, ids: Collection[int]) -> list[Invoice]:
         .execution_options(populate_existing=True)
     )
     return list(session.scalars(query))
+
+
+def invoice_by_id(session: Session, invoice_id: int) -> Invoice:
+    """The invoice with this id, however large a number; raises NotFound."""
+    found = session.get(Invoice, invoice_id) if 0 < invoice_id <= LARGEST_ID else None
+    if found is None:
+        raise NotFound(f"there is no invoice {invoice_id}")
+    return found
 
 
 def invoice_by_number(session: Session, number: str) -> Invoice:

@@ -2,29 +2,22 @@
 
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from nudgepay.invoices.models import Invoice
 from nudgepay.invoices.queries import invoice_by_number
 from nudgepay.money import format_money
+from nudgepay.nudges.history import gather
 
-_ROWS = {
-    "payments": (
-        "SELECT f.id, f.provider, f.kind, a.amount, f.currency, f.occurred_at, f.voided_at FROM allocations a"
-        " JOIN money_facts f ON f.id = a.fact_id WHERE a.invoice_id = :id ORDER BY f.occurred_at, f.id"
-    ),
-    "reminders": (
-        "SELECT step, schedule_version AS version, state, coalesce(reason, held_reason) AS reason, held_until,"
-        " due_at, letter_id FROM reminders WHERE invoice_id = :id ORDER BY due_at, id"
-    ),
-    "letters": (
-        "SELECT DISTINCT l.id, l.message_id, l.subject, l.state, l.sending_at, l.accepted_at FROM letters l"
-        " JOIN reminders r ON r.letter_id = l.id WHERE r.invoice_id = :id ORDER BY l.sending_at"
-    ),
-    "promises": "SELECT promised_on, amount, state, made_at FROM promises WHERE invoice_id = :id ORDER BY id",
-    "disputes": "SELECT amount, opened_at, resolved_at, resolution FROM disputes WHERE invoice_id = :id ORDER BY id",
-    "reviews": "SELECT id, reason, opened_at, resolution FROM reviews WHERE invoice_id = :id ORDER BY id",
+_COLUMNS = {
+    "payments": "id provider kind allocated=amount currency occurred_at voided_at",
+    "reminders": "step schedule_version=version state reason held_until due_at letter_id",
+    "letters": "id message_id subject state sending_at accepted_at",
+    "promises": "promised_on amount state made_at",
+    "disputes": "amount opened_at resolved_at resolution",
+    "reviews": "id reason opened_at resolution",
 }
+"""What the page shows of each section, some of it by another name."""
 
 
 def dossier(session: Session, number: str) -> dict[str, Any]:
@@ -47,8 +40,13 @@ def dossier(session: Session, number: str) -> dict[str, Any]:
         "waits_for_release": invoice.amnesty_at is not None,
         "next_look_at": invoice.next_at and invoice.next_at.isoformat(),
     }
-    rows = {
-        name: [dict(row) for row in session.execute(text(query), {"id": invoice.id}).mappings()]
-        for name, query in _ROWS.items()
-    }
-    return {"invoice": head, **rows}
+    return {"invoice": head, **{name: _rows(session, name, invoice) for name in _COLUMNS}}
+
+
+def _rows(session: Session, name: str, invoice: Invoice) -> list[dict[str, Any]]:
+    section = "money_facts" if name == "payments" else name
+    found = gather(session, section, invoice.id, invoice.client_id)
+    for row in found:
+        row["reason"] = row.get("reason") or row.get("held_reason")
+    columns = [column.partition("=") for column in _COLUMNS[name].split()]
+    return [{shown or column: row[column] for column, _, shown in columns} for row in found]

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from nudgepay import audit
-from nudgepay.errors import Conflict
+from nudgepay import audit, metrics
+from nudgepay.errors import Conflict, NotFound
 from nudgepay.invoices.actions import InvoiceClosed
 from nudgepay.invoices.models import Invoice
 from nudgepay.invoices.queries import lock_client
@@ -24,18 +24,27 @@ from nudgepay.nudges.terms import Terms
 PREVIEW_KEY = "preview"
 
 
+class NudgeGone(Conflict):
+    """The nudge is no order that waits any more."""
+
+
 class KeyTaken(Conflict):
     """The key of this nudge was used for another invoice."""
 
 
 @dataclass(frozen=True, slots=True)
 class NudgePreview:
-    """What would happen now: the decision, and the letter (to whom, subject, text) when it would go."""
+    """What would happen now: the decision, and the letter (to whom, subject, text) when it would go.
+
+    `lines`: what else the letter reminds of, one decision for each invoice.
+    """
 
     decision: Decision
     to: str | None
     subject: str | None
     text: str | None
+    html: str | None = None
+    lines: tuple[Decision, ...] = ()
 
     def as_document(self, number: str) -> dict[str, Any]:
         """The shape of `nudge send --preview --json`."""
@@ -84,6 +93,21 @@ def request_nudge(
             subject=f"reminders:{created}",
             after={"invoice": invoice.number, "gap_overridden": override_gap},
         )
+        metrics.reminders.labels(stage=MANUAL, status="planned").inc()
+    return found
+
+
+def cancel_nudge(session: Session, reminder_id: int, *, actor: str) -> Reminder:
+    """Take back a nudge that has not left. Raises NotFound, and NudgeGone when it has, or was taken back before."""
+    client_id = session.scalar(select(Reminder.client_id).where(Reminder.id == reminder_id))
+    if client_id is None:
+        raise NotFound(f"there is no reminder {reminder_id}")
+    lock_client(session, client_id)
+    found = session.get_one(Reminder, reminder_id, populate_existing=True, with_for_update=True)
+    if found.nudge_key is None or found.state != "planned":
+        raise NudgeGone(f"reminder {reminder_id} is {found.state}: nothing was changed")
+    found.state, found.held_reason, found.held_until, found.letter_id = "cancelled", None, None, None
+    audit.record(session, actor=actor, action="nudge.cancel", subject=f"reminders:{reminder_id}")
     return found
 
 
@@ -112,7 +136,8 @@ def preview_nudge(
     if letter is None:
         return NudgePreview(decision, None, None, None)
     written = write_preview(session, asked, letter, terms=terms, now=now)
-    return NudgePreview(decision, contact_of(asked, letter).email, written.subject, written.text)
+    to = contact_of(asked, letter).email
+    return NudgePreview(decision, to, written.subject, written.text, written.html, letter.decisions)
 
 
 def _with_nudge(client: ClientFacts, invoice_id: int, override_gap: bool, now: datetime) -> ClientFacts:

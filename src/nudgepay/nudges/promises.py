@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from nudgepay import audit, ledger
-from nudgepay.errors import Conflict, UsageError
+from nudgepay.errors import Conflict, NotFound, UsageError
 from nudgepay.invoices.actions import wake
 from nudgepay.invoices.models import Client, Invoice
 from nudgepay.nudges.answering import lock_clients, lock_invoice, lock_open_invoice
@@ -29,6 +29,10 @@ Verdict = Literal["kept", "partially_kept", "broken", "cancelled"]
 
 class PromiseOutOfRange(UsageError):
     """The promised day is past or too far ahead, or the amount is none that is owed."""
+
+
+class PromiseSettled(Conflict):
+    """The promise was kept, broken or cancelled already."""
 
 
 class TooManyPromises(Conflict):
@@ -99,6 +103,20 @@ def _ensure_may_promise(session: Session, invoice_id: int, actor: str) -> None:
     made = session.scalar(select(func.count()).where(Promise.invoice_id == invoice_id)) or 0
     if made >= MAX_PROMISES:
         raise TooManyPromises(f"this invoice was promised {made} times already: please write to us instead")
+
+
+def cancel_promise(session: Session, promise_id: int, *, now: datetime, actor: str) -> Promise:
+    """It was never meant, or noted by mistake: the chase goes on. Raises NotFound and PromiseSettled."""
+    invoice_id = session.scalar(select(Promise.invoice_id).where(Promise.id == promise_id))
+    if invoice_id is None:
+        raise NotFound(f"there is no promise {promise_id}")
+    lock_invoice(session, invoice_id)
+    promise = session.get_one(Promise, promise_id, populate_existing=True)
+    if promise.state != "pending":
+        raise PromiseSettled(f"promise {promise_id} is {promise.state} already: nothing was changed")
+    _end(session, promise, "cancelled", now=now, actor=actor)
+    wake(session, now=now, invoice_ids=[invoice_id])
+    return promise
 
 
 def settle_promises(session: Session, *, now: datetime, actor: str = "job:promises") -> Counter[str]:

@@ -21,12 +21,14 @@ class NotWaiting(Conflict):
     """The reminder does not wait for a review any more."""
 
 
-def waiting_reviews(session: Session, *, terms: Terms, now: datetime) -> list[dict[str, Any]]:
-    """Every reminder that waits for a reader, oldest first, with its letter as it would be written now.
+def waiting_reviews(
+    session: Session, *, terms: Terms, now: datetime, invoice_id: int | None = None
+) -> list[dict[str, Any]]:
+    """Every reminder (of one invoice) that waits for a reader, oldest first, with its letter as it would be written.
 
-    `text` is None while something else (a pause, the contact gap) would hold it even when approved.
+    `text` and `html` are None while something else (a pause, the contact gap) would hold it even when approved.
     """
-    rows = session.execute(text(_WAITING)).all()
+    rows = session.execute(text(_WAITING), {"invoice_id": invoice_id}).all()
     clients = load_clients(session, sorted({row.client_id for row in rows}), now=now)
     return [
         {
@@ -45,6 +47,7 @@ _WAITING = """
 SELECT r.id, r.client_id, r.step, r.due_at, i.number, c.name AS client
   FROM reminders r JOIN invoices i ON i.id = r.invoice_id JOIN clients c ON c.id = r.client_id
  WHERE r.state = 'planned' AND r.held_reason = 'review' AND r.reviewed_at IS NULL
+   AND (CAST(:invoice_id AS bigint) IS NULL OR r.invoice_id = :invoice_id)
  ORDER BY r.due_at, r.id
 """
 
@@ -86,5 +89,5 @@ def _letter(
     for letter in answer.letters:
         if any(decision.reminder_id == reminder_id for decision in letter.decisions):
             written = write_preview(session, approved, letter, terms=terms, now=now)
-            return {"subject": written.subject, "text": written.text}
-    return {"subject": None, "text": None}
+            return {"subject": written.subject, "text": written.text, "html": written.html}
+    return {"subject": None, "text": None, "html": None}

@@ -35,7 +35,7 @@ def looks(
     now: datetime | None = start
     for _ in range(MAX_LOOKS):
         if now is None or now > end:
-            break
+            return
         answer = plan(client, rules=rules, calendar=calendar, now=now)
         yield now, answer
         client = as_if_done(client, answer, now)

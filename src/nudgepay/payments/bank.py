@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +15,12 @@ from nudgepay.invoices.queries import invoice_by_number, lock_client
 from nudgepay.money import format_money, parse_major
 from nudgepay.payments.actions import record_payment, retarget
 from nudgepay.payments.models import Allocation, MoneyFact
+
+HandKind = Literal["manual", "credit"]
+
+
+class DayInFuture(UsageError):
+    """Money is recorded when it has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +66,48 @@ def record_transfer(
     """
     if not numbers:
         raise UsageError("name at least one invoice")
-    if occurred_at - now > timedelta(days=1):
-        raise UsageError("the day lies in the future: record money when it has come")
     invoices = [invoice_by_number(session, number) for number in numbers]
+    minor = parse_major(amount, invoices[0].currency)
+    return record_by_hand(
+        session, invoices, minor, reference=reference, occurred_at=occurred_at, now=now, actor=actor
+    )
+
+
+def record_by_hand(
+    session: Session,
+    invoices: Sequence[Invoice],
+    amount: int,
+    *,
+    occurred_at: datetime,
+    now: datetime,
+    actor: str,
+    reference: str | None = None,
+    note: str | None = None,
+    kind: HandKind = "manual",
+) -> Booked:
+    """Book `amount` minor units for these invoices of one client, in their order; `credit` is money nobody paid.
+
+    What is more than they ask for becomes the client's credit. With a `reference` it is booked once, however often it
+    is told. Raises UsageError, and FactDiffers when the reference was told with another amount.
+    """
+    if occurred_at - now > timedelta(days=1):
+        raise DayInFuture("the day lies in the future: record money when it has come")
     if len({(invoice.client_id, invoice.currency) for invoice in invoices}) != 1:
         raise UsageError("one payment is for invoices of one client in one currency")
     first = invoices[0]
-    minor = parse_major(amount, first.currency)
     lock_client(session, first.client_id)
     fact = record_payment(
         session,
         client_id=first.client_id,
-        amount=minor,
+        amount=amount,
         currency=first.currency,
         provider="bank",
         provider_id=reference or f"hand:{uuid.uuid4()}",
-        kind="manual",
+        kind=kind,
         occurred_at=occurred_at,
-        targets=[{"invoice_id": invoice.id, "amount": minor} for invoice in invoices],
+        targets=[{"invoice_id": invoice.id, "amount": amount} for invoice in invoices],
         actor=actor,
+        note=note,
         now=now,
     )
     return Booked(fact.id)

@@ -146,6 +146,7 @@ class Review(Base):
     __tablename__ = "reviews"
     __table_args__ = (
         UniqueConstraint("dedup_key"),
+        Index("ix_reviews_invoice_id", "invoice_id"),
         Index("ix_reviews_invoice_id_open", "invoice_id", postgresql_where=text("resolved_at IS NULL")),
     )
 

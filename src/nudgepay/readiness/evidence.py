@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from nudgepay import __version__
 from nudgepay.invoices.queries import invoice_by_number
 from nudgepay.money import format_money
+from nudgepay.nudges.history import gather_all
 from nudgepay.readiness.evidence_story import tell_story
 
 _TEMPLATES = Environment(
@@ -35,65 +36,12 @@ SELECT i.number, i.currency, i.amount_due, i.amount_paid, i.amount_remaining, i.
        c.name AS client, c.country, c.timezone, c.locale
   FROM invoices i JOIN clients c ON c.id = i.client_id WHERE i.id = :id
 """
-_SECTIONS = {
-    "contacts": (
-        "SELECT id, name, email, role, wrong_person_at, created_at FROM contacts"
-        " WHERE client_id = :client ORDER BY id"
-    ),
-    "money_facts": (
-        "SELECT f.id, f.provider, f.provider_id, f.kind, f.amount, f.currency, f.occurred_at, f.recorded_at,"
-        " f.voided_at, f.problem, f.actor, a.amount AS allocated FROM money_facts f"
-        " JOIN allocations a ON a.fact_id = f.id WHERE a.invoice_id = :id ORDER BY f.occurred_at, f.id"
-    ),
-    "reminders": (
-        "SELECT id, step, schedule_version, state, reason, held_reason, held_until, due_at, attempts, letter_id,"
-        " gap_overridden_by, reviewed_by, error, created_at, updated_at FROM reminders"
-        " WHERE invoice_id = :id ORDER BY due_at, id"
-    ),
-    "letters": (
-        "SELECT DISTINCT l.id, l.message_id, l.n, l.to_address, l.subject, l.currency, l.amount, l.state,"
-        " l.looked_at, l.sending_at, l.accepted_at, l.settled_at, l.reply, l.run_id"
-        " FROM letters l JOIN reminders r ON r.letter_id = l.id WHERE r.invoice_id = :id ORDER BY l.sending_at, l.id"
-    ),
-    "messages": (
-        "SELECT id, kind, message_id, to_address, subject, state, reason, sending_at, accepted_at, reply"
-        " FROM mailings"
-        " WHERE client_id = :client AND kind = 'thanks' AND details -> 'invoice_ids' @> to_jsonb(CAST(:id AS bigint))"
-        " ORDER BY created_at"
-    ),
-    "promises": (
-        "SELECT promised_on, amount, grace_days, state, source, made_at, settled_at FROM promises"
-        " WHERE invoice_id = :id ORDER BY id"
-    ),
-    "disputes": (
-        "SELECT amount, message, source, opened_at, resolved_at, resolved_by, resolution FROM disputes"
-        " WHERE invoice_id = :id ORDER BY id"
-    ),
-    "payment_claims": (
-        "SELECT claimed_at, until, source, settled_at FROM payment_claims WHERE invoice_id = :id ORDER BY id"
-    ),
-    "reviews": (
-        "SELECT reason, details, opened_at, resolved_at, resolved_by, resolution FROM reviews"
-        " WHERE invoice_id = :id ORDER BY id"
-    ),
-    "suppressions": (
-        "SELECT s.address, s.reason, s.source, s.created_at, s.lifted_at, s.lifted_by FROM suppressions s"
-        " WHERE s.address IN (SELECT lower(email) FROM contacts WHERE client_id = :client) ORDER BY s.id"
-    ),
-    "schedules": (
-        "SELECT s.name, s.version, s.created_at, s.created_by, t.position, t.code, t.anchor, t.offset_days,"
-        " t.business_days, t.template, t.tone FROM schedules s JOIN schedule_steps t ON t.schedule_id = s.id"
-        " WHERE s.id IN (SELECT x.id FROM schedules x JOIN reminders r ON r.schedule_version = x.version"
-        "                 WHERE r.invoice_id = :id) ORDER BY s.name, s.version, t.position"
-    ),
-    "audit": (
-        "SELECT id, at, actor, action, subject, origin, before, after FROM audit_events WHERE subject IN ("
-        "  SELECT 'invoices:' || CAST(:id AS text) UNION ALL"
-        "  SELECT 'clients:' || CAST(:client AS text) UNION ALL"
-        "  SELECT 'letters:' || letter_id FROM reminders WHERE invoice_id = :id AND letter_id IS NOT NULL UNION ALL"
-        "  SELECT 'money_facts:' || fact_id FROM allocations WHERE invoice_id = :id) ORDER BY id"
-    ),
-}
+_SCHEDULES = (
+    "SELECT s.name, s.version, s.created_at, s.created_by, t.position, t.code, t.anchor, t.offset_days,"
+    " t.business_days, t.template, t.tone FROM schedules s JOIN schedule_steps t ON t.schedule_id = s.id"
+    " WHERE s.id IN (SELECT x.id FROM schedules x JOIN reminders r ON r.schedule_version = x.version"
+    "                 WHERE r.invoice_id = :id) ORDER BY s.name, s.version, t.position"
+)
 _MIMES = """
 SELECT DISTINCT l.id, l.message_id, l.sending_at, l.mime FROM letters l JOIN reminders r ON r.letter_id = l.id
  WHERE r.invoice_id = :id ORDER BY l.sending_at, l.id
@@ -113,10 +61,8 @@ def gather_evidence(session: Session, number: str, *, now: datetime) -> Evidence
     invoice = invoice_by_number(session, number)
     given = {"id": invoice.id, "client": invoice.client_id}
     head = dict(session.execute(text(_INVOICE), given).mappings().one())
-    sections = {
-        name: [dict(row) for row in session.execute(text(query), given).mappings()]
-        for name, query in _SECTIONS.items()
-    }
+    sections = gather_all(session, invoice.id, invoice.client_id)
+    sections["schedules"] = [dict(row) for row in session.execute(text(_SCHEDULES), given).mappings()]
     files = {
         f"letters/{row.message_id.strip('<>').partition('@')[0]}.eml": bytes(row.mime)
         for row in session.execute(text(_MIMES), given)

@@ -48,7 +48,12 @@ def _reminder(row: Row, money: Money) -> Iterator[Moment]:
 def _fact(row: Row, money: Money) -> Iterator[Moment]:
     what = {"refund": "Refund", "chargeback": "Chargeback"}.get(row["kind"], "Payment")
     undone = " (undone)" if row["voided_at"] else ""
-    yield _at(row["recorded_at"], f"{what} booked{undone}", f"{money(row['allocated'])} · {row['provider']}")
+    amount = row["amount"] if row["voided_at"] else row["allocated"]
+    yield _at(row["recorded_at"], f"{what} booked{undone}", f"{money(amount)} · {row['provider']}")
+
+
+def _checkout(row: Row, money: Money) -> Iterator[Moment]:
+    yield _at(row["created_at"], "Payment begun", f"{money(row['amount'])} by card, on the pay page")
 
 
 def _promise(row: Row, money: Money) -> Iterator[Moment]:
@@ -74,6 +79,7 @@ _TELLERS: Mapping[str, Callable[[Row, Money], Iterator[Moment]]] = {
     "letters": _letter,
     "reminders": _reminder,
     "money_facts": _fact,
+    "checkouts": _checkout,
     "promises": _promise,
     "disputes": _dispute,
     "payment_claims": _claim,

@@ -1,6 +1,7 @@
 """The size and the time of a request's body are bounded before anything parses it."""
 
 import asyncio
+import re
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
@@ -13,6 +14,9 @@ FORM_BYTES = 64 * 1024
 """A form of a payer or an operator."""
 MACHINE_BYTES = 1024 * 1024
 """An event of a provider."""
+FILE_BYTES = 2 * 1024 * 1024 + FORM_BYTES
+"""A form with one file of at most 2 MB."""
+FILES = re.compile(r"/invoices/\d+/document")
 SECONDS = 10.0
 MACHINES = ("/webhooks/", "/internal/", "/api/")
 
@@ -31,7 +35,7 @@ class BoundedBody:
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             await self._app(scope, receive, send)
             return
-        limit = MACHINE_BYTES if scope["path"].startswith(MACHINES) else FORM_BYTES
+        limit = _limit(scope["path"])
         headers = Headers(scope=scope)
         body: bytes | HTTPStatus
         if headers.get("content-encoding", "identity").lower() != "identity":
@@ -60,6 +64,12 @@ class BoundedBody:
                         return bytes(body)
         except TimeoutError:
             return HTTPStatus.REQUEST_TIMEOUT
+
+
+def _limit(path: str) -> int:
+    if FILES.fullmatch(path):
+        return FILE_BYTES
+    return MACHINE_BYTES if path.startswith(MACHINES) else FORM_BYTES
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -1,6 +1,7 @@
 """Every room of the operators' pages, in the order in which their routes are tried."""
 
 from nudgepay.web.ui import account, insights, signing_in
+from nudgepay.web.ui.invoice import routes as invoice
 from nudgepay.web.ui.invoices import bulk, editing, exporting, making, saved_views
 from nudgepay.web.ui.invoices import listing as invoices
 from nudgepay.web.ui.letters import deciding as letter_decisions
@@ -14,6 +15,7 @@ ROOMS = (
     today,
     search,
     *(invoices, saved_views, bulk, exporting, making, editing),
+    invoice,
     *(letters, letter, letter_decisions, runs),
     insights,
     account,

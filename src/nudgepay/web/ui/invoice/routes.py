@@ -1,0 +1,19 @@
+"""Every route of one invoice's page."""
+
+from fastapi import APIRouter
+
+from nudgepay.web.ui.invoice import (
+    answering,
+    closing,
+    documents,
+    letters,
+    nudging,
+    paying,
+    readings,
+    showing,
+    switching,
+)
+
+router = APIRouter()
+for _room in (showing, letters, nudging, switching, paying, answering, closing, readings, documents):
+    router.include_router(_room.router)
