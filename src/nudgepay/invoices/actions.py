@@ -85,23 +85,25 @@ def add_contact(
     locale: str | None = None,
     timezone: str | None = None,
 ) -> Contact:
-    """A person at a client; roles `billing`, `approver`, `copy`."""
+    """A person at a client; roles `billing`, `approver`, `copy`. One that was removed comes back.
+
+    Raises FieldError, and Conflict for an address that the client has already.
+    """
     if role not in {"billing", "approver", "copy"}:
         raise FieldError("role", "unknown_role", "must be billing, approver or copy")
     address = clean_email(email)
-    if session.scalar(select(Contact.id).where(Contact.client_id == client_id, Contact.email == address)):
+    known = session.scalar(select(Contact).where(Contact.client_id == client_id, Contact.email == address))
+    if known is not None and known.removed_at is None:
         raise Conflict(f"client {client_id} already has a contact with this address")
-    contact = Contact(
-        client_id=client_id,
-        name=clean_line(name, "contact_name"),
-        email=address,
-        role=role,
-        locale=clean_locale(locale) if locale else None,
-        timezone=clean_timezone(timezone) if timezone else None,
-    )
+    contact = known or Contact(client_id=client_id, email=address)
+    contact.name, contact.role, contact.removed_at = clean_line(name, "contact_name"), role, None
+    contact.locale = clean_locale(locale) if locale else None
+    contact.timezone = clean_timezone(timezone) if timezone else None
+    contact.version = 1 if known is None else known.version + 1
     session.add(contact)
     session.flush()
-    audit.record(session, actor=actor, action="contact.create", subject=f"contacts:{contact.id}")
+    action = "contact.create" if known is None else "contact.restore"
+    audit.record(session, actor=actor, action=action, subject=f"contacts:{contact.id}")
     return contact
 
 

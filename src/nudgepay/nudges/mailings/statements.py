@@ -23,7 +23,7 @@ class NobodyToWriteTo(Conflict):
 
 _READERS = """
 SELECT k.id, k.email FROM contacts k
- WHERE k.client_id = :client AND k.role <> 'copy' AND k.wrong_person_at IS NULL
+ WHERE k.client_id = :client AND k.role <> 'copy' AND k.wrong_person_at IS NULL AND k.removed_at IS NULL
    AND NOT EXISTS (SELECT FROM suppressions s WHERE s.address = lower(k.email) AND s.lifted_at IS NULL)
  ORDER BY k.role <> 'billing', k.id LIMIT 1
 """
