@@ -55,8 +55,7 @@ def upgrade() -> None:
         sa.Column("report", JSON, nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("rows_done", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("lease_until", INSTANT, nullable=True),
+        sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("first_invoice_id", sa.BigInteger(), nullable=True),
         sa.Column("last_invoice_id", sa.BigInteger(), nullable=True),
         sa.Column("written_at", INSTANT, nullable=True),
@@ -72,7 +71,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_import_uploads_waiting",
         "import_uploads",
-        ["lease_until"],
+        ["id"],
         postgresql_where=sa.text("state IN ('checking', 'importing')"),
     )
 

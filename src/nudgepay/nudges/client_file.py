@@ -179,3 +179,9 @@ def habit_of(session: Session, client_id: int, *, zone: str) -> Habit | None:
     """How the client pays, or None when it never has."""
     row = session.execute(text(_HABIT), {"client": client_id, "zone": zone, "most": JUDGED}).one()
     return Habit(row.days, row.items) if row.items else None
+
+
+def currencies_of(session: Session, client_id: int) -> list[str]:
+    """The currencies in which the client has ever had an invoice."""
+    query = text("SELECT DISTINCT currency FROM invoices WHERE client_id = :client ORDER BY currency")
+    return list(session.scalars(query, {"client": client_id}))

@@ -129,7 +129,7 @@ def find_clients(
 
 def _count(session: Session, conditions: Sequence[str], given: dict[str, Any]) -> int:
     inner = f"SELECT FROM clients c WHERE {' AND '.join(conditions)} LIMIT {COUNTED + 1}"
-    return session.scalar(text(f"SELECT count(*) FROM ({inner}) AS some"), given) or 0  # noqa: S608  # allow-lists
+    return session.scalar(text(f"SELECT count(*) FROM ({inner}) AS found"), given) or 0  # noqa: S608  # allow-lists
 
 
 _BALANCES = """
