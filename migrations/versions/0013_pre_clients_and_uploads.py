@@ -43,6 +43,12 @@ def upgrade() -> None:
         op.create_index(
             f"ix_clients_{name}", "clients", [sa.text("lower(name)"), "id"], postgresql_where=sa.text(where)
         )
+    op.create_index(
+        "ix_invoices_waiting",
+        "invoices",
+        ["id"],
+        postgresql_where=sa.text("amnesty_at IS NOT NULL AND status = 'open'"),
+    )
     op.create_table(
         "import_uploads",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -79,6 +85,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take them back."""
     op.drop_table("import_uploads")
+    op.drop_index("ix_invoices_waiting", table_name="invoices")
     for name in ("autopay", "paused", "off", "words", "name"):
         op.drop_index(f"ix_clients_{name}", table_name="clients")
     for name in ("wrong_person", "address", "words"):

@@ -20,6 +20,8 @@ from nudgepay.invoices.validation import (
 )
 from nudgepay.money import MAX_MINOR_UNITS, ensure_currency
 
+CHUNK = 1_000
+
 
 class InvoiceExists(Conflict):
     """Another invoice has this number or external id."""
@@ -202,13 +204,34 @@ def switch_client_reminders(session: Session, client: Client, *, on: bool, now: 
 
 
 def release_amnesty(session: Session, invoice_ids: Collection[int], *, now: datetime, actor: str) -> int:
-    """Let imported overdue invoices be chased; returns how many were waiting."""
-    waiting = select(Invoice).where(Invoice.id.in_(invoice_ids), Invoice.amnesty_at.is_not(None))
-    released = list(session.scalars(waiting.order_by(Invoice.id).with_for_update()))
-    for invoice in released:
-        invoice.amnesty_at = None
-        _changed(session, invoice, actor=actor, action="invoice.release", before={"amnesty": True}, now=now)
-    return len(released)
+    """Let imported overdue invoices be chased; returns how many were waiting. Locks them in ascending order."""
+    released = 0
+    ids = sorted(invoice_ids)
+    for start in range(0, len(ids), CHUNK):
+        released += _release(session, ids[start : start + CHUNK], now=now, actor=actor)
+    return released
+
+
+def _release(session: Session, ids: list[int], *, now: datetime, actor: str) -> int:
+    waiting = select(Invoice.id).where(Invoice.id.in_(ids), Invoice.amnesty_at.is_not(None))
+    locked = list(session.scalars(waiting.order_by(Invoice.id).with_for_update()))
+    change = (
+        update(Invoice)
+        .where(Invoice.id.in_(locked))
+        .values(amnesty_at=None, version=Invoice.version + 1, next_at=now)
+        .returning(Invoice.id, Invoice.status, Invoice.version)
+        .execution_options(synchronize_session="fetch")
+    )
+    for row in session.execute(change).all():
+        audit.record(
+            session,
+            actor=actor,
+            action="invoice.release",
+            subject=f"invoices:{row.id}",
+            before={"amnesty": True},
+            after={"status": row.status, "version": row.version},
+        )
+    return len(locked)
 
 
 def ensure_version(invoice: Invoice, expected: int) -> None:

@@ -103,6 +103,7 @@ class Invoice(Base):
         Index("ix_invoices_client_id_status", "client_id", "status"),
         Index("ix_invoices_next_at", "next_at", "id", postgresql_where=text("next_at IS NOT NULL")),
         Index("ix_invoices_paid_at", "closed_at", postgresql_where=text("status = 'paid'")),
+        Index("ix_invoices_waiting", "id", postgresql_where=text("amnesty_at IS NOT NULL AND status = 'open'")),
         Index("ix_invoices_amnesty", "amnesty_at", postgresql_where=text("amnesty_at IS NOT NULL")),
         CheckConstraint("amount_due > 0", name="amount_due_positive"),
         CheckConstraint("amount_remaining = amount_due - amount_paid", name="amounts_add_up"),

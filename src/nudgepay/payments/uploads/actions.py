@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session, joinedload, undefer
 
 from nudgepay import audit
 from nudgepay.errors import Conflict, NotFound
@@ -110,4 +110,5 @@ def invoices_of_upload(session: Session, upload: ImportUpload, *, after: int = 0
         Invoice.id.between(max(upload.first_invoice_id, after + 1), upload.last_invoice_id),
         Invoice.created_at == upload.written_at,
     )
-    return session.scalars(query.order_by(Invoice.id).limit(limit)).all()
+    query = query.options(joinedload(Invoice.client)).order_by(Invoice.id)
+    return session.scalars(query.limit(limit)).all()

@@ -1,5 +1,5 @@
 """Every room of the operators' pages, in the order in which their routes are tried."""
 
-from nudgepay.web.ui import account, clients, signing_in
+from nudgepay.web.ui import account, amnesty, clients, importing, signing_in
 
-ROOMS = (signing_in, account, clients)
+ROOMS = (signing_in, account, clients, importing, amnesty)

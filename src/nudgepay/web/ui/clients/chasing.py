@@ -14,7 +14,7 @@ from nudgepay.invoices.checking import FieldErrors
 from nudgepay.invoices.client_edits import edit_chasing
 from nudgepay.invoices.models import Client
 from nudgepay.invoices.validation import FieldError
-from nudgepay.money import AmountError, babel_locale, ensure_currency, parse_major, to_major
+from nudgepay.money import AmountError, babel_locale, ensure_currency, exponent, parse_major, to_major
 from nudgepay.nudges.client_file import currencies_of
 from nudgepay.nudges.schedules import DEFAULT, current_schedules
 from nudgepay.web.deps import ReadSessionDep, SessionDep
@@ -83,8 +83,9 @@ def _amounts(typed: dict[str, str], locale: str) -> dict[str, int]:
 
 
 def _written(minor: int, currency: str, locale: str) -> str:
-    amount = to_major(minor, currency)
-    return format_decimal(amount, locale=babel_locale(locale), group_separator=False, decimal_quantization=False)
+    places = exponent(currency)
+    pattern = f"0.{'0' * places}" if places else "0"
+    return format_decimal(to_major(minor, currency), format=pattern, locale=babel_locale(locale))
 
 
 def _form(
