@@ -148,7 +148,8 @@ class RowReader:
         except FieldError as error:
             self._fault(row.line, column, error.code, error.reason, value)
         except AmountError as error:
-            self._fault(row.line, column, "amount", str(error), value)
+            code = "unknown_currency" if name == "currency" else "amount"
+            self._fault(row.line, column, code, str(error), value)
         except DateError as error:
             self._fault(row.line, column, "date", str(error), value)
         except UsageError as error:

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from nudgepay.access.permissions import Permission
 from nudgepay.errors import NotFound, UsageError
 from nudgepay.invoices.importing.columns import OPTIONAL, REQUIRED
+from nudgepay.invoices.importing.guessing import guessed
 from nudgepay.invoices.importing.layouts import presets
 from nudgepay.invoices.importing.saved import save_mapping, saved_layouts
 from nudgepay.invoices.validation import FieldError
@@ -21,6 +22,7 @@ from nudgepay.payments.uploads.models import ImportUpload
 from nudgepay.web.deps import ReadSessionDep
 from nudgepay.web.ui import choosing
 from nudgepay.web.ui.importing.background import work_soon
+from nudgepay.web.ui.importing.titles import title_of
 from nudgepay.web.ui.page import Page, allowed
 from nudgepay.web.ui.problems import Problems, problems_of
 from nudgepay.web.ui.row_ids import RowId
@@ -151,6 +153,8 @@ def _form(
     except UsageError:
         found = _look(session, upload, Choices())
     chosen = {column.name: column.field for column in found.columns}
+    if choices.how == AS_FOUND and found.lacking:
+        chosen = guessed(chosen) | {name: field for name, field in chosen.items() if field}
     if choices.how == BY_COLUMNS:
         chosen |= dict.fromkeys(chosen, "") | dict(choices.columns)
     return page.show(
@@ -158,6 +162,7 @@ def _form(
         status=422 if problems else 200,
         upload=upload,
         found=found,
+        title=title_of(page, found.layout),
         chosen=chosen,
         choices=choices,
         given=given or {},
@@ -174,7 +179,7 @@ def _ways(session: Session, page: Page) -> list[tuple[str, str]]:
     saved = [
         (f"saved:{one.name}", page.gettext("Saved: %(name)s") % {"name": one.name}) for one in saved_layouts(session)
     ]
-    return [*saved, *((f"preset:{one.name}", one.title) for one in presets().values())]
+    return [*saved, *((f"preset:{name}", title_of(page, name)) for name in presets())]
 
 
 def _look(session: Session, upload: ImportUpload, choices: Choices) -> Look:

@@ -20,6 +20,7 @@ from nudgepay.payments.uploads.choices import Choices
 from nudgepay.payments.uploads.models import WAITING
 from nudgepay.web.deps import ReadSessionDep, SessionDep
 from nudgepay.web.ui.importing.background import work_soon
+from nudgepay.web.ui.importing.titles import title_of
 from nudgepay.web.ui.page import Page, allowed
 from nudgepay.web.ui.problems import sentence
 from nudgepay.web.ui.row_ids import RowId, row_id_of
@@ -55,6 +56,7 @@ def show(page: ImportPage, session: ReadSessionDep, upload_id: RowId, after: str
         "importing/show.html",
         upload=upload,
         report=report,
+        title=title_of(page, report["recognised"]) if report.get("recognised") else "",
         faults=[_told(page, fault) for fault in report.get("errors", [])[:SHOWN_FAULTS]],
         passed_over=[
             (PASSED_OVER.get(reason, reason.replace("_", " ")), count)

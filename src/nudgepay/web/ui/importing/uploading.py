@@ -19,6 +19,7 @@ from nudgepay.payments.uploads.looking import Look, look_at
 from nudgepay.web.deps import ReadSessionDep, SessionDep
 from nudgepay.web.ui import choosing
 from nudgepay.web.ui.importing.background import work_soon
+from nudgepay.web.ui.importing.titles import title_of
 from nudgepay.web.ui.page import Page, allowed
 from nudgepay.web.ui.problems import sentence
 
@@ -96,7 +97,7 @@ def _show(page: Page, session: Session, *, problem: str = "", locale: str = "") 
         locales=choosing.locales(page.locale),
         uploads=newest_uploads(session),
         saved=mappings(session),
-        known=[layout.title for layout in presets().values()],
+        known=[title_of(page, name) for name in presets()],
     )
 
 
