@@ -19,16 +19,29 @@ PAGE = 50
 COUNTED = 1_000
 """A list counts no further than this."""
 MOST_WORDS = 6
+MOST_BLOCKED = 20_000
+"""So many unreachable clients are looked at, and no more."""
 _WORD = re.compile(r"[^\W_]+")
-_BLOCKED = """
-SELECT k.client_id FROM suppressions s JOIN contacts k ON lower(k.email) = s.address
- WHERE s.lifted_at IS NULL AND k.removed_at IS NULL
-UNION SELECT client_id FROM contacts WHERE wrong_person_at IS NOT NULL AND removed_at IS NULL
+_NAME = f"{WORDS.format('c.name')} @@ to_tsquery('simple', :words)"
+_PERSON_WORDS = WORDS.format("(k.name || ' '::text) || k.email")
+_PERSON = f"{_PERSON_WORDS} @@ to_tsquery('simple', :words) AND k.removed_at IS NULL"
+_HITS = f"""
+SELECT DISTINCT id FROM (
+  (SELECT c.id FROM clients c WHERE {_NAME} LIMIT :most)
+  UNION ALL (SELECT k.client_id FROM contacts k WHERE {_PERSON} LIMIT :most)
+  UNION ALL (SELECT c.id FROM clients c WHERE c.external_id = :exact)) AS hits (id)
+"""  # noqa: S608  # constants only
+_BLOCKED_IDS = """
+SELECT DISTINCT id FROM (
+  (SELECT k.client_id FROM suppressions s JOIN contacts k ON lower(k.email) = s.address
+    WHERE s.lifted_at IS NULL AND k.removed_at IS NULL LIMIT :most_blocked)
+  UNION ALL (SELECT k.client_id FROM contacts k
+              WHERE k.wrong_person_at IS NOT NULL AND k.removed_at IS NULL LIMIT :most_blocked)) AS hits (id)
 """
 VIEWS: dict[str, str] = {
     "all": "true",
     "owing": "EXISTS (SELECT FROM invoices i WHERE i.client_id = c.id AND i.status = 'open')",
-    "blocked": f"c.id IN ({_BLOCKED})",
+    "blocked": "c.id = ANY(:blocked)",
     "off": "c.reminders_off_at IS NOT NULL",
     "paused": "c.paused_until IS NOT NULL AND c.paused_until >= :today",
     "autopay": "c.autopay",
@@ -39,13 +52,6 @@ ORDERS: dict[str, tuple[str, str]] = {
     "new": ("c.id DESC", "c.id < :after"),
 }
 """How it may be sorted, and what comes after a client."""
-_FOUND = f"""
-c.id IN (SELECT id FROM clients WHERE {WORDS.format("name")} @@ to_tsquery('simple', :words)
-         UNION SELECT client_id FROM contacts
-                WHERE {WORDS.format("(name || ' '::text) || email")} @@ to_tsquery('simple', :words)
-                  AND removed_at IS NULL
-         UNION SELECT id FROM clients WHERE external_id = :exact)
-"""  # noqa: S608  # constants only
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,15 @@ class ListedClient:
 
 @dataclass(frozen=True, slots=True)
 class ClientPage:
-    """One page; `after` leads to the next one. `count` is at most COUNTED + 1, which means more than COUNTED."""
+    """One page; `after` leads to the next one. `count` is at most COUNTED + 1, which means more than COUNTED.
+
+    `is_partial`: the search finds more than that, and only so many of them were looked at.
+    """
 
     clients: tuple[ListedClient, ...]
     after: int | None
     count: int
+    is_partial: bool = False
 
 
 def find_clients(
@@ -107,15 +117,17 @@ def find_clients(
 
     `today` decides what is late and what is still paused.
     """
+    given: dict[str, Any] = {"today": today, "limit": limit + 1, "most": COUNTED + 1}
     conditions = [VIEWS.get(view, VIEWS["all"])]
-    given: dict[str, Any] = {"today": today, "limit": limit + 1}
+    if view == "blocked":
+        given["blocked"] = list(session.scalars(text(_BLOCKED_IDS), {"most_blocked": MOST_BLOCKED}))
+    is_partial = False
     if query.strip():
-        words = _WORD.findall(query.casefold())[:MOST_WORDS]
-        if not words:
-            return ClientPage((), None, 0)
-        given |= {"words": " & ".join(f"'{word}':*" for word in words), "exact": query.replace("\x00", "").strip()}
-        conditions.append(_FOUND)
-    counted = _count(session, conditions, given)
+        hits = _hits(session, given, query)
+        is_partial = len(hits) > COUNTED
+        given["hits"] = hits[:COUNTED]
+        conditions.append("c.id = ANY(:hits)")
+    counted = COUNTED + 1 if is_partial else _count(session, conditions, given)
     sorting, beyond = ORDERS.get(order, ORDERS["name"])
     if after is not None:
         name = session.scalar(text("SELECT lower(name) FROM clients WHERE id = :id"), {"id": after})
@@ -124,7 +136,17 @@ def find_clients(
     statement = f"SELECT c.* FROM clients c WHERE {' AND '.join(conditions)} ORDER BY {sorting} LIMIT :limit"  # noqa: S608  # allow-lists
     rows = session.execute(text(statement), given).all()
     shown = rows[:limit]
-    return ClientPage(_described(session, shown, today), shown[-1].id if len(rows) > limit else None, counted)
+    following = shown[-1].id if len(rows) > limit else None
+    return ClientPage(_described(session, shown, today), following, counted, is_partial)
+
+
+def _hits(session: Session, given: dict[str, Any], query: str) -> list[int]:
+    """At most one more than COUNTED of them: a search that finds more wants another letter, not more work."""
+    words = _WORD.findall(query.casefold())[:MOST_WORDS]
+    if not words:
+        return []
+    given |= {"words": " & ".join(f"'{word}':*" for word in words), "exact": query.replace("\x00", "").strip()}
+    return list(session.scalars(text(_HITS), given))[: COUNTED + 1]
 
 
 def _count(session: Session, conditions: Sequence[str], given: dict[str, Any]) -> int:
