@@ -12,6 +12,7 @@ from nudgepay.automation.context import JobContext
 from nudgepay.gateways.mailbox import mailbox_for
 from nudgepay.gateways.postfix_log import PostfixLog
 from nudgepay.insights.closing import run_closing
+from nudgepay.invoices.importing.rows import Defaults
 from nudgepay.invoices.owed import fold_totals, is_unfolded
 from nudgepay.nudges.cron import forget_signatures
 from nudgepay.nudges.mailings.sending import is_any_due, run_mailings
@@ -27,6 +28,9 @@ from nudgepay.payments.apply import drain
 from nudgepay.payments.inbox import is_waiting
 from nudgepay.payments.sweep import run_sweep
 from nudgepay.payments.terms import stripe_terms
+from nudgepay.payments.uploads.actions import forget_uploads
+from nudgepay.payments.uploads.working import is_waiting as is_upload_waiting
+from nudgepay.payments.uploads.working import run_uploads
 
 Figures = dict[str, Any]
 ROUTINE_DAYS = 90
@@ -152,6 +156,19 @@ def run_fold_totals(job: JobContext) -> Figures:
         return {"folded": fold_totals(session)}
 
 
+def has_uploads(job: JobContext) -> bool:
+    """True when an uploaded file is to be read or imported."""
+    with job.runtime.db.transaction() as session:
+        return is_upload_waiting(session)
+
+
+def run_import_files(job: JobContext) -> Figures:
+    """Read or import the uploaded files that nobody has in hand."""
+    settings = job.runtime.settings
+    defaults = Defaults(settings.business_locale, settings.business_timezone, settings.business_country)
+    return dict(run_uploads(job.runtime.db, defaults=defaults, now=job.now, should_stop=job.should_stop))
+
+
 def run_flag_abandoned(job: JobContext) -> Figures:
     """Tell of runs that were started and never ended."""
     with job.runtime.db.transaction() as session:
@@ -171,9 +188,10 @@ def run_retry_stalled(job: JobContext) -> Figures:
 
 
 def run_retention(job: JobContext) -> Figures:
-    """Forget what nobody may use again: the cron hook's used signatures, and routine runs of long ago."""
+    """Forget what nobody may use again: used signatures, abandoned uploads, and routine runs of long ago."""
     with job.runtime.db.transaction() as session:
         return {
             "signatures": forget_signatures(session),
+            "uploads": forget_uploads(session),
             "routine_runs": ledger.forget_routine(session, days=ROUTINE_DAYS, most=MOST_FORGOTTEN),
         }

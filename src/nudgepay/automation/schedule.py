@@ -93,6 +93,14 @@ SCHEDULE: tuple[Job, ...] = (
         "Ask again for the jobs of lost workers",
         is_needed=jobs.has_stalled,
     ),
+    Job(
+        "import_files",
+        "* * * * * */10",
+        jobs.run_import_files,
+        "Read and import uploaded files",
+        "half a minute of one processor for 50,000 rows; one transaction for the whole file",
+        jobs.has_uploads,
+    ),
     Job("flag_abandoned", "*/10 * * * * 40", jobs.run_flag_abandoned, "Tell of runs that never ended"),
     Job(
         "close_months",

@@ -20,6 +20,8 @@ from nudgepay.invoices.validation import (
 )
 from nudgepay.money import MAX_MINOR_UNITS, ensure_currency
 
+CHUNK = 1_000
+
 
 class InvoiceExists(Conflict):
     """Another invoice has this number or external id."""
@@ -89,23 +91,25 @@ def add_contact(
     locale: str | None = None,
     timezone: str | None = None,
 ) -> Contact:
-    """A person at a client; roles `billing`, `approver`, `copy`."""
+    """A person at a client; roles `billing`, `approver`, `copy`. One that was removed comes back.
+
+    Raises FieldError, and Conflict for an address that the client has already.
+    """
     if role not in {"billing", "approver", "copy"}:
         raise FieldError("role", "unknown_role", "must be billing, approver or copy")
     address = clean_email(email)
-    if session.scalar(select(Contact.id).where(Contact.client_id == client_id, Contact.email == address)):
+    known = session.scalar(select(Contact).where(Contact.client_id == client_id, Contact.email == address))
+    if known is not None and known.removed_at is None:
         raise Conflict(f"client {client_id} already has a contact with this address")
-    contact = Contact(
-        client_id=client_id,
-        name=clean_line(name, "contact_name"),
-        email=address,
-        role=role,
-        locale=clean_locale(locale) if locale else None,
-        timezone=clean_timezone(timezone) if timezone else None,
-    )
+    contact = known or Contact(client_id=client_id, email=address)
+    contact.name, contact.role, contact.removed_at = clean_line(name, "contact_name"), role, None
+    contact.locale = clean_locale(locale) if locale else None
+    contact.timezone = clean_timezone(timezone) if timezone else None
+    contact.version = 1 if known is None else known.version + 1
     session.add(contact)
     session.flush()
-    audit.record(session, actor=actor, action="contact.create", subject=f"contacts:{contact.id}")
+    action = "contact.create" if known is None else "contact.restore"
+    audit.record(session, actor=actor, action=action, subject=f"contacts:{contact.id}")
     return contact
 
 
@@ -221,13 +225,34 @@ def switch_client_reminders(session: Session, client: Client, *, on: bool, now: 
 
 
 def release_amnesty(session: Session, invoice_ids: Collection[int], *, now: datetime, actor: str) -> int:
-    """Let imported overdue invoices be chased; returns how many were waiting."""
-    waiting = select(Invoice).where(Invoice.id.in_(invoice_ids), Invoice.amnesty_at.is_not(None))
-    released = list(session.scalars(waiting.order_by(Invoice.id).with_for_update()))
-    for invoice in released:
-        invoice.amnesty_at = None
-        _changed(session, invoice, actor=actor, action="invoice.release", before={"amnesty": True}, now=now)
-    return len(released)
+    """Let imported overdue invoices be chased; returns how many were waiting. Locks them in ascending order."""
+    released = 0
+    ids = sorted(invoice_ids)
+    for start in range(0, len(ids), CHUNK):
+        released += _release(session, ids[start : start + CHUNK], now=now, actor=actor)
+    return released
+
+
+def _release(session: Session, ids: list[int], *, now: datetime, actor: str) -> int:
+    waiting = select(Invoice.id).where(Invoice.id.in_(ids), Invoice.amnesty_at.is_not(None))
+    locked = list(session.scalars(waiting.order_by(Invoice.id).with_for_update()))
+    change = (
+        update(Invoice)
+        .where(Invoice.id.in_(locked))
+        .values(amnesty_at=None, version=Invoice.version + 1, next_at=now)
+        .returning(Invoice.id, Invoice.status, Invoice.version)
+        .execution_options(synchronize_session="fetch")
+    )
+    for row in session.execute(change).all():
+        audit.record(
+            session,
+            actor=actor,
+            action="invoice.release",
+            subject=f"invoices:{row.id}",
+            before={"amnesty": True},
+            after={"status": row.status, "version": row.version},
+        )
+    return len(locked)
 
 
 def ensure_version(invoice: Invoice, expected: int) -> None:

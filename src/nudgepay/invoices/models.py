@@ -27,8 +27,15 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
+WORDS = "to_tsvector('simple'::regconfig, regexp_replace(lower({}), '[^[:alnum:]]+'::text, ' '::text, 'g'::text))"
+"""The words of a text, for finding it by the beginnings of some of them. An index holds exactly this expression."""
+
+
 class Client(Base):
-    """Who owes. `tolerance` maps a currency to the minor units that are not worth a letter."""
+    """Who owes. `tolerance` maps a currency to the minor units that are not worth a letter.
+
+    `version` grows with each edit, for optimistic locking.
+    """
 
     __tablename__ = "clients"
     __table_args__ = (
@@ -40,6 +47,10 @@ class Client(Base):
             postgresql_ops={"low": "text_pattern_ops"},
         ),
         Index("ix_clients_name_grams", text("search_grams(lower(name))"), postgresql_using="gin"),
+        Index("ix_clients_words", text(WORDS.format("name")), postgresql_using="gin"),
+        Index("ix_clients_off", text("lower(name)"), "id", postgresql_where=text("reminders_off_at IS NOT NULL")),
+        Index("ix_clients_paused", text("lower(name)"), "id", postgresql_where=text("paused_until IS NOT NULL")),
+        Index("ix_clients_autopay", text("lower(name)"), "id", postgresql_where=text("autopay")),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -54,12 +65,16 @@ class Client(Base):
     autopay: Mapped[bool] = mapped_column(server_default=text("false"))
     tolerance: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    version: Mapped[int] = mapped_column(server_default=text("1"))
 
     contacts: Mapped[list["Contact"]] = relationship(order_by="Contact.id", back_populates="client")
 
 
 class Contact(Base):
-    """A person at a client. Whether an address may be written to is the suppressions' word, not this row's."""
+    """A person at a client. Whether an address may be written to is the suppressions' word, not this row's.
+
+    One with `removed_at` is written to no more; the row stays for the letters that it had.
+    """
 
     __tablename__ = "contacts"
     __table_args__ = (
@@ -71,6 +86,9 @@ class Contact(Base):
             postgresql_ops={"low": "text_pattern_ops"},
         ),
         Index("ix_contacts_email_grams", text("search_grams(lower(email))"), postgresql_using="gin"),
+        Index("ix_contacts_address", text("lower(email)")),
+        Index("ix_contacts_words", text(WORDS.format("(name || ' '::text) || email")), postgresql_using="gin"),
+        Index("ix_contacts_wrong_person", "client_id", postgresql_where=text("wrong_person_at IS NOT NULL")),
         UniqueConstraint("token"),
         CheckConstraint("role IN ('billing', 'approver', 'copy')", name="role"),
     )
@@ -84,7 +102,9 @@ class Contact(Base):
     timezone: Mapped[str | None]
     token: Mapped[str] = mapped_column(default=new_token)
     wrong_person_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    version: Mapped[int] = mapped_column(server_default=text("1"))
 
     client: Mapped[Client] = relationship(back_populates="contacts")
 
@@ -117,6 +137,7 @@ class Invoice(Base):
         ),
         Index("ix_invoices_next_at", "next_at", "id", postgresql_where=text("next_at IS NOT NULL")),
         Index("ix_invoices_paid_at", "closed_at", postgresql_where=text("status = 'paid'")),
+        Index("ix_invoices_waiting", "id", postgresql_where=text("amnesty_at IS NOT NULL AND status = 'open'")),
         Index("ix_invoices_amnesty", "amnesty_at", postgresql_where=text("amnesty_at IS NOT NULL")),
         CheckConstraint("amount_due > 0", name="amount_due_positive"),
         CheckConstraint("amount_remaining = amount_due - amount_paid", name="amounts_add_up"),

@@ -30,6 +30,7 @@ class Suppression(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     lifted_at: Mapped[datetime | None]
     lifted_by: Mapped[str | None]
+    lift_reason: Mapped[str | None]
 
 
 class Promise(Base):

@@ -146,7 +146,7 @@ SELECT k.id, k.client_id, k.name, k.email, k.role, k.wrong_person_at,
            WHERE m.to_address = k.email AND m.kind = 'statement'
              AND m.state NOT IN ('planned', 'failed', 'cancelled'))) AS last_contact_at
   FROM contacts k JOIN clients c ON c.id = k.client_id
- WHERE k.client_id = ANY(:ids)
+ WHERE k.client_id = ANY(:ids) AND k.removed_at IS NULL
  ORDER BY k.id
 """
 

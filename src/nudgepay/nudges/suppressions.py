@@ -58,12 +58,17 @@ def suppress(session: Session, *, address: str, reason: str, source: str, now: d
     return suppression
 
 
-def lift_suppression(session: Session, *, address: str, reason: str, now: datetime, actor: str) -> Suppression:
-    """Allow letters to the address again, as far as this reason goes; raises NotSuppressed."""
+def lift_suppression(
+    session: Session, *, address: str, reason: str, now: datetime, actor: str, because: str | None = None
+) -> Suppression:
+    """Allow letters to the address again, as far as this reason goes; raises NotSuppressed.
+
+    `because` is why, in the words of the person who lifts it; it is kept with the row.
+    """
     normal = normalise_address(session, address)
     client_ids = _lock_clients_of(session, normal)
     suppression = _in_force(session, normal, reason)
-    suppression.lifted_at, suppression.lifted_by = now, actor
+    suppression.lifted_at, suppression.lifted_by, suppression.lift_reason = now, actor, because
     session.flush()
     ledger.resolve_notice(session, _notice_key(suppression.id), actor=actor)
     audit.record(

@@ -18,15 +18,28 @@ from nudgepay.payments.books import reallocate
 from nudgepay.payments.models import MoneyFact
 
 CHUNK = 1_000
+MOST_NOTED = 50
 ONE_AT_A_TIME = 0x4E50_0002
 """The lock of the installation under which rows are written: a second import finds what the first one wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a row did to one invoice: `created`, or `updated` with what it was before; amounts in minor units."""
+
+    outcome: str
+    row: InvoiceRow
+    before: dict[str, str] = field(default_factory=dict)
+    is_waiting: bool = False
 
 
 @dataclass(slots=True)
 class ImportReport:
     """What a file came to. `created`, `updated` and `unchanged` count invoices; `passed_over` counts those by reason.
 
-    `recognised` is the layout that read the file, `preview` the first invoices as they were understood.
+    `recognised` is the layout that read the file, `preview` the first invoices as they were understood, `changes` the
+    first of each kind that were written, `totals` what the file's invoices come to: by currency, their number, the
+    sum of what they claim and of what is open of it (minor units).
     """
 
     rows: int = 0
@@ -42,6 +55,15 @@ class ImportReport:
     passed_over: dict[str, int] = field(default_factory=dict)
     preview: list[InvoiceRow] = field(default_factory=list)
     errors: list[RowFault] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    totals: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+
+    def note(self, change: Change) -> None:
+        """Count an invoice that is created or updated, and keep the first ones."""
+        count = getattr(self, change.outcome) + 1
+        setattr(self, change.outcome, count)
+        if count <= MOST_NOTED:
+            self.changes.append(change)
 
     def pass_over(self, reason: str, count: int = 1) -> None:
         """Count invoices that were left as they are."""
@@ -130,7 +152,7 @@ def _write(
         invoice = known.get(("external", row.external_id or "")) or known.get(("number", row.invoice_number))
         if invoice is None:
             is_waiting = not release and row.due_on < now.date()
-            report.created += 1
+            report.note(Change("created", row, is_waiting=is_waiting))
             report.waiting += is_waiting
             fresh.append(_new_invoice(row, client_id, now=now, is_waiting=is_waiting))
             if len(fresh) >= CHUNK:
@@ -283,7 +305,8 @@ def _update(
         message = "the new amount is less than what was paid already; record a refund instead"
         report.errors.append(RowFault(row.line, "amount", "below_paid", message))
         return
-    report.updated += 1
+    told = {name: str(value) for name, value in before.items()}
+    report.note(Change("updated", row, told | ({"amount_paid": str(invoice.amount_paid)} if more_paid > 0 else {})))
     if before:
         invoice.amount_due, invoice.issued_on, invoice.due_on = row.amount, row.issued_on, row.due_on
         invoice.amount_remaining = row.amount - invoice.amount_paid

@@ -7,7 +7,8 @@ CLIENTS = Table(
     "SELECT c.id, c.external_id, c.name, c.locale, c.timezone, c.country, p.name AS contact_name,"
     " p.email AS contact_email, p.role AS contact_role, c.schedule_name, c.paused_until, c.reminders_off_at,"
     " c.autopay, c.created_at"
-    " FROM clients c LEFT JOIN contacts p ON p.client_id = c.id ORDER BY c.id, p.id",
+    " FROM clients c LEFT JOIN contacts p ON p.client_id = c.id AND p.removed_at IS NULL"
+    " ORDER BY c.id, p.id",
     (
         "id",
         "external_id",
@@ -34,7 +35,7 @@ INVOICES = Table(
     " i.amount_due AS amount, i.amount_paid, i.amount_remaining AS amount_open, i.status, i.money_state"
     " FROM invoices i JOIN clients c ON c.id = i.client_id"
     " LEFT JOIN LATERAL (SELECT email FROM contacts WHERE client_id = c.id"
-    " ORDER BY role <> 'billing', id LIMIT 1) p ON true ORDER BY i.id",
+    " ORDER BY removed_at IS NOT NULL, role <> 'billing', id LIMIT 1) p ON true ORDER BY i.id",
     (
         "client_name",
         "client_email",

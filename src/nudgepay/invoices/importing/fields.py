@@ -27,6 +27,8 @@ from nudgepay.invoices.validation import (
 from nudgepay.money import AmountError, ensure_currency, parse_major, to_minor, without_symbol
 
 T = TypeVar("T")
+LONGEST_TOLD = 100
+"""Characters of a faulty cell that are told."""
 _CURES = {
     "due_on": "must not be empty; --due-days N counts from the date of issue",
     "currency": "must not be empty; say --currency EUR for the whole file",
@@ -140,16 +142,18 @@ class RowReader:
             if missing is None and (name in REQUIRED or (name == "amount_open" and self._is_open_amount)):
                 self._fault(row.line, column, "missing", _CURES.get(name, "must not be empty"))
             return missing
+        value = as_text(cell)[:LONGEST_TOLD]
         try:
             return check(cell)
         except FieldError as error:
-            self._fault(row.line, column, error.code, error.reason)
+            self._fault(row.line, column, error.code, error.reason, value)
         except AmountError as error:
-            self._fault(row.line, column, "amount", str(error))
+            code = "unknown_currency" if name == "currency" else "amount"
+            self._fault(row.line, column, code, str(error), value)
         except DateError as error:
-            self._fault(row.line, column, "date", str(error))
+            self._fault(row.line, column, "date", str(error), value)
         except UsageError as error:
-            self._fault(row.line, column, "invalid", str(error))
+            self._fault(row.line, column, "invalid", str(error), value)
         return None
 
     def _text(self, cell: Cell) -> str:
@@ -176,5 +180,5 @@ class RowReader:
     def _fault_of(self, line: int, name: str, code: str, message: str) -> None:
         self._fault(line, next(iter(self._columns.get(name, ())), name), code, message)
 
-    def _fault(self, line: int, column: str, code: str, message: str) -> None:
-        self.faults.append(RowFault(line, column, code, message))
+    def _fault(self, line: int, column: str, code: str, message: str, value: str = "") -> None:
+        self.faults.append(RowFault(line, column, code, message, value))

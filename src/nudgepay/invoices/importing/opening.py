@@ -17,12 +17,16 @@ from nudgepay.invoices.importing.workbook import Workbook
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A readable file. `encoding` is that of a CSV file, `sheet` that of a workbook; `digest` is SHA-256 in hex."""
+    """A readable file. `encoding` is that of a CSV file, `sheet` one of a workbook's `sheets`.
+
+    `digest` is SHA-256 in hex.
+    """
 
     records: Iterator[Record]
     digest: str
     encoding: str = ""
     sheet: str = ""
+    sheets: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -39,7 +43,7 @@ def open_records(raw: bytes | Path, *, sheet: str | None = None) -> Iterator[Ope
             ensure_harmless(stream)
             book = Workbook(stream, sheet)
             try:
-                yield Opened(book.records(), digest, sheet=book.sheet)
+                yield Opened(book.records(), digest, sheet=book.sheet, sheets=book.sheets)
             finally:
                 book.close()
             return

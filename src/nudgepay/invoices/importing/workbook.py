@@ -53,6 +53,7 @@ class Workbook:
             if _has_formulas(stream):
                 self._books.append(_opened(stream, data_only=False))
             self.sheet = _chosen(self._books[0], sheet)
+            self.sheets = tuple(str(found.title) for found in self._books[0].worksheets)
         except BaseException:
             self.close()
             raise

@@ -23,7 +23,9 @@ def reader_at_client(session: Session, mailing: Mailing, *, terms: Terms, now: d
     """
     client = lock_client(session, mailing.client_id or 0)
     contact = session.get(Contact, mailing.contact_id)
-    if contact is None or contact.wrong_person_at is not None or contact.email != mailing.to_address:
+    if contact is None or contact.removed_at is not None or contact.wrong_person_at is not None:
+        raise NotAnyMore("the contact has changed")
+    if contact.email != mailing.to_address:
         raise NotAnyMore("the contact has changed")
     if suppressed_for(session, contact.email):
         raise NotAnyMore("the address is not written to any more")

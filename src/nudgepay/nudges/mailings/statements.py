@@ -1,20 +1,32 @@
 """A client's statement of account as a letter: how the account stands when it leaves, and a link to how it stands."""
 
+import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from nudgepay.errors import Conflict
-from nudgepay.invoices.models import Client
+from nudgepay.invoices.models import Client, Contact
 from nudgepay.nudges.calendars import local_day
 from nudgepay.nudges.mailings.composing import Composed, NotAnyMore, NotNow, compose
 from nudgepay.nudges.mailings.models import Mailing
 from nudgepay.nudges.mailings.queue import enqueue
 from nudgepay.nudges.mailings.readers import reader_at_client
-from nudgepay.nudges.mailings.rendering import Voice
+from nudgepay.nudges.mailings.rendering import Addressee, Voice
+from nudgepay.nudges.mime import message_id
+from nudgepay.nudges.previewing import LEADS_NOWHERE
 from nudgepay.nudges.terms import Terms
-from nudgepay.payments.account import account_of
+from nudgepay.payments.account import Account, account_of
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A statement that nobody has sent, and who would read it."""
+
+    reader: Addressee
+    composed: Composed
 
 
 class NobodyToWriteTo(Conflict):
@@ -23,7 +35,7 @@ class NobodyToWriteTo(Conflict):
 
 _READERS = """
 SELECT k.id, k.email FROM contacts k
- WHERE k.client_id = :client AND k.role <> 'copy' AND k.wrong_person_at IS NULL
+ WHERE k.client_id = :client AND k.role <> 'copy' AND k.wrong_person_at IS NULL AND k.removed_at IS NULL
    AND NOT EXISTS (SELECT FROM suppressions s WHERE s.address = lower(k.email) AND s.lifted_at IS NULL)
  ORDER BY k.role <> 'billing', k.id LIMIT 1
 """
@@ -76,7 +88,29 @@ def compose_statement(session: Session, mailing: Mailing, *, terms: Terms, now: 
     account = account_of(session, client.id, today=local_day(now, client.timezone), now=now)
     if not account.asks_for_money:
         raise NotAnyMore("nothing is asked for")
+    return _write(mailing, reader, account, terms=terms, now=now)
 
+
+def preview_statement(session: Session, client: Client, *, terms: Terms, now: datetime) -> Preview:
+    """The statement as it would be written now; nothing is recorded, and its link leads nowhere.
+
+    Raises NobodyToWriteTo, NotAnyMore when nothing is asked for, and what the writer raises.
+    """
+    found = session.execute(text(_READERS), {"client": client.id}).one_or_none()
+    if found is None:
+        raise NobodyToWriteTo(f"client {client.name!r} has no contact that may be written to; see: contacts add")
+    contact = session.get_one(Contact, found.id)
+    account = account_of(session, client.id, today=local_day(now, client.timezone), now=now)
+    if not account.asks_for_money:
+        raise NotAnyMore("nothing is asked for")
+    mailing_id = uuid.UUID(int=0)
+    name = message_id(mailing_id, 1, terms.business.from_email)
+    mailing = Mailing(id=mailing_id, message_id=name, token=LEADS_NOWHERE)
+    reader = Addressee(contact.name, contact.email, contact.locale or client.locale, LEADS_NOWHERE)
+    return Preview(reader, _write(mailing, reader, account, terms=terms, now=now))
+
+
+def _write(mailing: Mailing, reader: Addressee, account: Account, *, terms: Terms, now: datetime) -> Composed:
     def subject(voice: Voice) -> str:
         return voice("statement.subject", business=terms.business.name, date=voice.day(account.on))
 

@@ -101,7 +101,9 @@ def find_page(session: Session, token: str, *, now: datetime) -> PayerPage | Non
 
 def _reader_of(session: Session, client_id: int) -> Contact | None:
     """Who would read an invoice's page: the first billing contact, else the first approver."""
-    query = select(Contact).where(Contact.client_id == client_id, Contact.role != "copy")
+    query = select(Contact).where(
+        Contact.client_id == client_id, Contact.role != "copy", Contact.removed_at.is_(None)
+    )
     return session.scalars(query.order_by(Contact.role != "billing", Contact.id)).first()
 
 

@@ -1,0 +1,9 @@
+"""Clients: the list, one client's page, and every change of who owes and who is written to."""
+
+from fastapi import APIRouter
+
+from nudgepay.web.ui.clients import blocks, chasing, editing, listing, people, showing, statement, switching
+
+router = APIRouter()
+for _part in (listing, editing, showing, chasing, people, blocks, switching, statement):
+    router.include_router(_part.router)
