@@ -19,7 +19,10 @@ class Client(Base):
     """Who owes. `tolerance` maps a currency to the minor units that are not worth a letter."""
 
     __tablename__ = "clients"
-    __table_args__ = (UniqueConstraint("external_id"),)
+    __table_args__ = (
+        UniqueConstraint("external_id"),
+        Index("ix_clients_schedule_name", "schedule_name", "id", postgresql_where=text("schedule_name IS NOT NULL")),
+    )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     name: Mapped[str]
@@ -80,6 +83,7 @@ class Invoice(Base):
         Index("ix_invoices_client_id_status", "client_id", "status"),
         Index("ix_invoices_next_at", "next_at", "id", postgresql_where=text("next_at IS NOT NULL")),
         Index("ix_invoices_paid_at", "closed_at", postgresql_where=text("status = 'paid'")),
+        Index("ix_invoices_schedule_name", "schedule_name", "id", postgresql_where=text("schedule_name IS NOT NULL")),
         Index("ix_invoices_amnesty", "amnesty_at", postgresql_where=text("amnesty_at IS NOT NULL")),
         CheckConstraint("amount_due > 0", name="amount_due_positive"),
         CheckConstraint("amount_remaining = amount_due - amount_paid", name="amounts_add_up"),
