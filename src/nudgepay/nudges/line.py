@@ -4,6 +4,7 @@ The rows name that instant: an invoice's next step, a waiting reminder's next lo
 is enough to know everything that happens before the turn of the first one who was left out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,4 +62,20 @@ SELECT client_id, at, (SELECT min(cut) FROM cuts) AS cut
 """
 _SIZES = """
 SELECT client_id, count(*) AS open FROM invoices WHERE client_id = ANY(:ids) AND status = 'open' GROUP BY client_id
+"""
+
+
+def count_steps(session: Session, spans: Sequence[tuple[datetime, datetime]], *, most: int) -> list[int]:
+    """How many invoices have their next step in each of these spans, from the rows; no count goes beyond `most`."""
+    starts, ends = [start for start, _ in spans], [end for _, end in spans]
+    rows = session.execute(text(_STEPS), {"starts": starts, "ends": ends, "most": most}) if spans else ()
+    return [int(row.steps) for row in rows]
+
+
+_STEPS = """
+SELECT (SELECT count(*) FROM (SELECT FROM invoices i WHERE i.next_at >= one.starts AND i.next_at < one.ends
+                               LIMIT :most) AS some) AS steps
+  FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
+       WITH ORDINALITY AS one (starts, ends, place)
+ ORDER BY one.place
 """

@@ -1,5 +1,6 @@
 """Every room of the operators' pages, in the order in which their routes are tried."""
 
 from nudgepay.web.ui import account, signing_in
+from nudgepay.web.ui.plan import pages as plan
 
-ROOMS = (signing_in, account)
+ROOMS = (signing_in, account, plan)
