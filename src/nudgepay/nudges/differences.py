@@ -28,6 +28,8 @@ class InvoiceChange:
     client: str
     gone: Letters
     new: Letters
+    invoice_id: int
+    client_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def compare(before: ClientFacts, after: ClientFacts, then: Span, instead: Span) 
         gone = tuple(letter for letter in was if letter not in will_be)
         added = tuple(letter for letter in will_be if letter not in was)
         if gone or added:
-            yield InvoiceChange(invoice.number, before.name, gone, added)
+            yield InvoiceChange(invoice.number, before.name, gone, added, invoice.id, before.id)
 
 
 def count_letters(changes: Iterable[InvoiceChange]) -> tuple[int, int]:

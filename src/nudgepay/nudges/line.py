@@ -74,7 +74,7 @@ def count_steps(session: Session, spans: Sequence[tuple[datetime, datetime]], *,
 
 _STEPS = """
 SELECT (SELECT count(*) FROM (SELECT FROM invoices i WHERE i.next_at >= one.starts AND i.next_at < one.ends
-                               LIMIT :most) AS some) AS steps
+                               LIMIT :most) AS few) AS steps
   FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
        WITH ORDINALITY AS one (starts, ends, place)
  ORDER BY one.place

@@ -134,6 +134,11 @@ class Day:
         """Letters known of."""
         return len(self.letters)
 
+    @property
+    def is_busy(self) -> bool:
+        """True when there is something to see."""
+        return bool(self.letters or self.coming or self.closed_for)
+
 
 def days_of(
     session: Session, outlook: Outlook, letters: Iterable[Letter], *, zone: ZoneInfo, country: str

@@ -14,6 +14,7 @@ from nudgepay.nudges.schedules import DEFAULT, current_schedule
 
 MOST_FOLLOWERS = 1_000
 """Beyond it a count says `more than`."""
+LARGEST = 2**31
 
 
 class ScheduleInUse(Conflict):
@@ -53,6 +54,8 @@ def versions_of(session: Session, name: str, *, most: int = 50) -> list[Version]
 
 def version_of(session: Session, name: str, version: int) -> Version:
     """One version; raises NotFound."""
+    if not 0 < version < LARGEST:
+        raise NotFound(f"schedule {name!r} has no version {version}")
     query = select(ScheduleVersion).where(ScheduleVersion.name == name, ScheduleVersion.version == version)
     found = session.scalar(query.options(selectinload(ScheduleVersion.steps)))
     if found is None:
@@ -85,8 +88,8 @@ def followers_of(session: Session, name: str) -> Followers:
 
 
 _COUNTS = """
-SELECT (SELECT count(*) FROM (SELECT FROM clients WHERE schedule_name = :name LIMIT :most) AS some),
-       (SELECT count(*) FROM (SELECT FROM invoices WHERE schedule_name = :name LIMIT :most) AS some)
+SELECT (SELECT count(*) FROM (SELECT FROM clients WHERE schedule_name = :name LIMIT :most) AS few),
+       (SELECT count(*) FROM (SELECT FROM invoices WHERE schedule_name = :name LIMIT :most) AS few)
 """
 
 

@@ -2,5 +2,7 @@
 
 from nudgepay.web.ui import account, signing_in
 from nudgepay.web.ui.plan import pages as plan
+from nudgepay.web.ui.schedules import closing, editing
+from nudgepay.web.ui.schedules import pages as schedules
 
-ROOMS = (signing_in, account, plan)
+ROOMS = (signing_in, account, plan, closing, editing, schedules)

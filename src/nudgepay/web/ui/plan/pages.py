@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_skeleton
+from babel.dates import format_date, format_datetime
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 from starlette.responses import HTMLResponse, Response
@@ -158,16 +158,21 @@ class Clock:
 
     def short(self, day: date) -> str:
         """24 Nov."""
-        return format_skeleton("MMMd", day, locale=babel_locale(self.page.locale))
+        return format_date(day, "d MMM", locale=babel_locale(self.page.locale))
 
     def long(self, day: date) -> str:
-        """Tue, 24 Nov."""
-        return format_skeleton("MMMEd", day, locale=babel_locale(self.page.locale))
+        """Tuesday, 24 November."""
+        return format_date(day, "EEEE, d MMMM", locale=babel_locale(self.page.locale))
 
     def there(self, one: Foreseen) -> str:
         """The instant as the clock of the letter's reader shows it."""
         local = one.decision.at.astimezone(ZoneInfo(one.timezone))
         return format_datetime(local, "d MMM, HH:mm", locale=babel_locale(self.page.locale))
+
+    def is_elsewhere(self, one: Foreseen) -> bool:
+        """True when the reader's clock shows another time than the person's."""
+        at = one.decision.at
+        return at.astimezone(ZoneInfo(one.timezone)).utcoffset() != at.astimezone(self.page.zone).utcoffset()
 
     @staticmethod
     def city(zone_name: str) -> str:
