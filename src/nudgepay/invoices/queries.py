@@ -8,6 +8,9 @@ from sqlalchemy.orm import Session
 from nudgepay.errors import NotFound
 from nudgepay.invoices.models import Client, Contact, Invoice
 
+LONGEST_ID = 19
+"""No id has so many digits."""
+
 
 def lock_client(session: Session, client_id: int) -> Client:
     """The client's row, locked until the transaction ends; raises NotFound."""
@@ -51,7 +54,7 @@ def client_by_name(session: Session, name: str) -> Client:
     """The client with this external id, name or id; raises NotFound."""
     query = select(Client).where((Client.external_id == name) | (Client.name == name)).order_by(Client.id)
     found = session.scalars(query).first()
-    if found is None and name.isdigit():
+    if found is None and name.isdigit() and len(name) < LONGEST_ID:
         found = session.get(Client, int(name))
     if found is None:
         raise NotFound(f"there is no client {name!r}; see: nudgepay clients list")

@@ -158,16 +158,20 @@ class Clock:
 
     def short(self, day: date) -> str:
         """24 Nov."""
-        return format_date(day, "d MMM", locale=babel_locale(self.page.locale))
+        return format_date(day, self._pattern("d MMM"), locale=babel_locale(self.page.locale))
 
     def long(self, day: date) -> str:
         """Tuesday, 24 November."""
-        return format_date(day, "EEEE, d MMMM", locale=babel_locale(self.page.locale))
+        return format_date(day, self._pattern("EEEE, d MMMM"), locale=babel_locale(self.page.locale))
 
     def there(self, one: Foreseen) -> str:
         """The instant as the clock of the letter's reader shows it."""
         local = one.decision.at.astimezone(ZoneInfo(one.timezone))
         return format_datetime(local, "d MMM, HH:mm", locale=babel_locale(self.page.locale))
+
+    def _pattern(self, english: str) -> str:
+        """German puts a point after the day."""
+        return english.replace("d ", "d. ") if self.page.language == "de" else english
 
     def is_elsewhere(self, one: Foreseen) -> bool:
         """True when the reader's clock shows another time than the person's."""
