@@ -11,8 +11,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-CLIENTS = 200
-INVOICES = 2_000
+CLIENTS = 120
+INVOICES = 800
 """How many clients, and how many open invoices of theirs, a page looks at."""
 ROWS_FOR_EACH = 20
 

@@ -17,8 +17,8 @@ from nudgepay.nudges.schedules import next_version
 from nudgepay.web.ui.page import Page
 from nudgepay.web.ui.schedules.ruler import Ruler, ruler_of
 
-COMPARED_CLIENTS = 150
-COMPARED_INVOICES = 1_500
+COMPARED_CLIENTS = 100
+COMPARED_INVOICES = 500
 SHOWN = 50
 
 
