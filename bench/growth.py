@@ -14,10 +14,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psycopg
 from figures import write
 from sqlalchemy import make_url, text
+from sqlalchemy.orm import Session
 
 from nudgepay import embedded, log
 from nudgepay.automation import jobs
@@ -25,13 +27,19 @@ from nudgepay.automation.backlog import late_queues, read_backlog
 from nudgepay.automation.context import JobContext
 from nudgepay.automation.schedule import SCHEDULE
 from nudgepay.config import Settings
+from nudgepay.nudges.differences import diff_schedule
 from nudgepay.nudges.letters import list_letters
 from nudgepay.nudges.mailings.digests import digest
+from nudgepay.nudges.outlook import days_of, letters_of, load_outlook
+from nudgepay.nudges.preview import span_ahead
+from nudgepay.nudges.schedule_history import followers_of
+from nudgepay.nudges.schedules import current_schedule, current_schedules, next_version
 from nudgepay.nudges.terms import terms_of
 from nudgepay.payments.account import account_of
 from nudgepay.runtime import Runtime, build_runtime
 from nudgepay.schema_lifecycle.migrate import migrate
 from nudgepay.web.pay.finding import find_page
+from nudgepay.web.ui.schedules.showing import COMPARED_CLIENTS, COMPARED_INVOICES
 
 NOW = datetime(2026, 3, 10, 10, 0, tzinfo=UTC)
 MUST = 1.5
@@ -181,7 +189,31 @@ def _works() -> dict[str, Work]:
         "payer's page": reading(lambda session: find_page(session, session.scalar(token), now=NOW)),
         "statement": reading(lambda session: account_of(session, 7, today=NOW.date(), now=NOW)),
         "letters list": reading(lambda session: list_letters(session, limit=50)),
+        "plan page": reading(_days_ahead),
+        "difference of a schedule": reading(_difference),
+        "schedules page": reading(_followers),
     }
+
+
+def _days_ahead(session: Session) -> object:
+    """What the plan's page reads and works out."""
+    settings = Settings.load({"ENVIRONMENT": "test"})
+    found = load_outlook(session, settings, now=NOW)
+    return days_of(session, found, letters_of(found.lines), zone=ZoneInfo("Europe/Berlin"), country="DE")
+
+
+def _followers(session: Session) -> object:
+    """What the list of schedules counts."""
+    return [followers_of(session, name) for name in current_schedules(session)]
+
+
+def _difference(session: Session) -> object:
+    """What the page before a schedule is saved works out."""
+    settings = Settings.load({"ENVIRONMENT": "test"})
+    span = span_ahead(session, settings, now=NOW, days=60)
+    most = {"most_clients": COMPARED_CLIENTS, "most_invoices": COMPARED_INVOICES}
+    steps = current_schedule(session, "default").steps[:-1]
+    return diff_schedule(session, "default", steps, version=next_version(session), span=span, **most)
 
 
 def _ratio(work: Work, large: Runtime, small: Runtime, repetitions: int) -> tuple[float, list[float]]:

@@ -17,8 +17,9 @@ from nudgepay.config import Settings
 from nudgepay.db import Database
 from nudgepay.errors import NotFound
 from nudgepay.nudges.calendars import WorkCalendar
+from nudgepay.nudges.differences import ScheduleDiff, diff_schedule
 from nudgepay.nudges.facts import Rules, Step
-from nudgepay.nudges.preview import ScheduleDiff, Span, diff_schedule, foresee
+from nudgepay.nudges.preview import Span, foresee
 from nudgepay.nudges.schedule_text import ScheduleError, parse_schedule, schedule_document
 from nudgepay.nudges.schedules import current_schedule, ensure_steps, next_version, save_schedule
 from nudgepay.nudges.sending import run_sending

@@ -18,26 +18,19 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """What will go out, when, and why the rest will not. Changes nothing."""
-    from dataclasses import replace
-    from datetime import timedelta
-
     from nudgepay.invoices.queries import client_by_name
-    from nudgepay.nudges.preview import Span, foresee
-    from nudgepay.nudges.queries import load_calendar, load_rules
+    from nudgepay.nudges.preview import foresee, span_ahead
 
     start = instant(now)
     with open_runtime() as runtime, runtime.db.transaction() as session:
-        rules = load_rules(session, runtime.settings)
-        if if_resumed:
-            rules = replace(rules, sending_paused=False)
-        span = Span(rules, load_calendar(runtime.settings), start, start + timedelta(days=days))
+        span = span_ahead(session, runtime.settings, now=start, days=days, if_resumed=if_resumed)
         client_id = None if client is None else client_by_name(session, client).id
         lines = sorted(foresee(session, span, client_id=client_id), key=_in_order)
         if as_json:
             print_json([_document(line) for line in lines])
             return
         _print_table(lines, zone_name=runtime.settings.business_timezone, locale=runtime.settings.business_locale)
-        if rules.sending_paused:
+        if span.rules.sending_paused:
             say("Sending is paused: nothing leaves. What would go: nudgepay plan --if-resumed")
 
 

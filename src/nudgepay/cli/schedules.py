@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from nudgepay.config import Settings
+    from nudgepay.nudges.differences import InvoiceChange, ScheduleDiff
     from nudgepay.nudges.facts import Step
-    from nudgepay.nudges.preview import InvoiceChange, ScheduleDiff
 
 app = typer.Typer(no_args_is_help=True, help="Named, versioned sequences of steps. A version is never edited.")
 
@@ -109,16 +109,12 @@ def _read(file: Path) -> tuple["Step", ...]:
 def _difference(
     session: "Session", settings: "Settings", name: str, steps: tuple["Step", ...], *, now: datetime, days: int
 ) -> "ScheduleDiff":
-    from dataclasses import replace
-    from datetime import timedelta
-
-    from nudgepay.nudges.preview import Span, diff_schedule
-    from nudgepay.nudges.queries import load_calendar, load_rules
+    from nudgepay.nudges.differences import diff_schedule
+    from nudgepay.nudges.preview import span_ahead
     from nudgepay.nudges.schedules import ensure_name, next_version
 
     ensure_name(name)
-    rules = replace(load_rules(session, settings), sending_paused=False)
-    span = Span(rules, load_calendar(settings), now, now + timedelta(days=days))
+    span = span_ahead(session, settings, now=now, days=days, if_resumed=True)
     return diff_schedule(session, name, steps, version=next_version(session), span=span)
 
 

@@ -51,6 +51,7 @@ class Client(Base):
         Index("ix_clients_off", text("lower(name)"), "id", postgresql_where=text("reminders_off_at IS NOT NULL")),
         Index("ix_clients_paused", text("lower(name)"), "id", postgresql_where=text("paused_until IS NOT NULL")),
         Index("ix_clients_autopay", text("lower(name)"), "id", postgresql_where=text("autopay")),
+        Index("ix_clients_schedule_name", "schedule_name", "id", postgresql_where=text("schedule_name IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -138,6 +139,7 @@ class Invoice(Base):
         Index("ix_invoices_next_at", "next_at", "id", postgresql_where=text("next_at IS NOT NULL")),
         Index("ix_invoices_paid_at", "closed_at", postgresql_where=text("status = 'paid'")),
         Index("ix_invoices_waiting", "id", postgresql_where=text("amnesty_at IS NOT NULL AND status = 'open'")),
+        Index("ix_invoices_schedule_name", "schedule_name", "id", postgresql_where=text("schedule_name IS NOT NULL")),
         Index("ix_invoices_amnesty", "amnesty_at", postgresql_where=text("amnesty_at IS NOT NULL")),
         CheckConstraint("amount_due > 0", name="amount_due_positive"),
         CheckConstraint("amount_remaining = amount_due - amount_paid", name="amounts_add_up"),

@@ -77,21 +77,37 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class WorkCalendar:
-    """Sending hours [opens, closes) in the reader's own zone, on working days of the reader's country."""
+    """Sending hours [opens, closes) in the reader's own zone, on working days of the reader's country.
+
+    `closed`: days on which the business itself sends nothing. Business days are counted without them: they say
+    when a letter may leave, not how long a payer has had.
+    """
 
     opens: time = time(9, 0)
     closes: time = time(17, 0)
+    closed: frozenset[date] = frozenset()
+
+    def is_sending_day(self, day: date, country: str) -> bool:
+        """A working day of the country on which the business is not closed."""
+        return day not in self.closed and is_working_day(day, country)
+
+    def next_sending_day(self, day: date, country: str) -> date:
+        """`day` itself when letters may leave then, else the first such day after it."""
+        for ahead in range(MAX_DAYS_WITHOUT_WORK + len(self.closed)):
+            if self.is_sending_day(candidate := day + timedelta(days=ahead), country):
+                return candidate
+        return day
 
     def opening(self, day: date, country: str, zone_name: str) -> datetime:
-        """When sending opens on the first working day from `day` on (UTC)."""
-        return local_instant(next_working_day(day, country), self.opens, zone_name)
+        """When sending opens on the first sending day from `day` on (UTC)."""
+        return local_instant(self.next_sending_day(day, country), self.opens, zone_name)
 
     def window(self, now: datetime, country: str, zone_name: str) -> Window:
         """The state of the sending hours at `now`."""
         today = local_day(now, zone_name)
         opens_at = local_instant(today, self.opens, zone_name)
         closes_at = local_instant(today, self.closes, zone_name)
-        if not is_working_day(today, country):
+        if not self.is_sending_day(today, country):
             return Window(False, self.opening(today, country, zone_name), "holiday")
         if now < opens_at:
             return Window(False, opens_at, "outside_window")

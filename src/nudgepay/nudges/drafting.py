@@ -11,6 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from nudgepay.invoices.models import new_token
+from nudgepay.nudges.closing_days import calendar_now
 from nudgepay.nudges.composing import Document, Draft, Particulars, contact_of
 from nudgepay.nudges.facts import ClientFacts, Decision, LetterPlan, Plan
 from nudgepay.nudges.mime import Attachment, message_id
@@ -89,12 +90,13 @@ def cancel_forsaken(session: Session, client_ids: Sequence[int]) -> None:
 def _rows_of_joining_steps(
     session: Session, answers: Sequence[Answer], *, terms: Terms, now: datetime
 ) -> dict[Any, int]:
+    calendar = calendar_now(session, terms.calendar)
     missing = []
     for answer in answers:
         invoices = {invoice.id: invoice for invoice in answer.client.invoices}
         for decision in (one for letter in answer.plan.letters for one in letter.decisions):
             if decision.reminder_id is None:
-                steps = timeline_of(answer.client, invoices[decision.invoice_id], terms.calendar)
+                steps = timeline_of(answer.client, invoices[decision.invoice_id], calendar)
                 due_at = next((item.due_at for item in steps if item.step.code == decision.step), now)
                 key = (decision.invoice_id, decision.step, decision.schedule_version)
                 missing.append((answer.client.id, *key, due_at))

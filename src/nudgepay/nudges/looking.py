@@ -17,6 +17,7 @@ from nudgepay import clock
 from nudgepay.errors import NudgePayError
 from nudgepay.gateways.mail import Envelope, ensure_address
 from nudgepay.nudges.claiming import Claim
+from nudgepay.nudges.closing_days import calendar_now
 from nudgepay.nudges.composing import Draft, Particulars, compose
 from nudgepay.nudges.drafting import Answer, cancel_forsaken, draft_letters, load_particulars
 from nudgepay.nudges.facts import ClientFacts, Plan
@@ -104,13 +105,13 @@ def _ask_the_engine(
     now: datetime,
     run_id: uuid.UUID | None,
 ) -> list[Answer]:
-    rules = rules_now(session, terms.rules)
+    rules, calendar = rules_now(session, terms.rules), calendar_now(session, terms.calendar)
     clients = load_clients(session, [claim.client_id for claim in claims], now=now, run_id=run_id)
     answers = []
     for claim in claims:
         client = clients[claim.client_id]
         try:
-            answer = plan(client, rules=rules, calendar=terms.calendar, now=now)
+            answer = plan(client, rules=rules, calendar=calendar, now=now)
             _ensure_complete(claim, answer)
         except OWN_TROUBLE:
             raise

@@ -13,6 +13,7 @@ from nudgepay.errors import Conflict, NotFound
 from nudgepay.invoices.actions import InvoiceClosed
 from nudgepay.invoices.models import Invoice
 from nudgepay.invoices.queries import lock_client
+from nudgepay.nudges.closing_days import calendar_now
 from nudgepay.nudges.composing import contact_of
 from nudgepay.nudges.facts import MANUAL, ClientFacts, Decision, ReminderFacts
 from nudgepay.nudges.models import Reminder
@@ -120,8 +121,8 @@ def preview_nudge(
     """
     client = load_clients(session, [invoice.client_id], now=now)[invoice.client_id]
     asked = _with_nudge(client, invoice.id, override_gap, now)
-    rules = rules_now(session, terms.rules)
-    answer = plan(asked, rules=rules, calendar=terms.calendar, now=now)
+    rules, calendar = rules_now(session, terms.rules), calendar_now(session, terms.calendar)
+    answer = plan(asked, rules=rules, calendar=calendar, now=now)
     decision = next(
         (
             one

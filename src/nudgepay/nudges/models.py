@@ -1,7 +1,7 @@
 """Schedules and steps, reminders, letters, runs."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, Uuid, func, text
@@ -12,7 +12,10 @@ from nudgepay.invoices.models import new_token
 
 
 class ScheduleVersion(Base):
-    """One version of a named schedule. The highest version of a name is in force; old ones never change."""
+    """One version of a named schedule. The highest version of a name is in force; old ones never change.
+
+    `retired_at` on the highest one: nobody may follow the name any more.
+    """
 
     __tablename__ = "schedules"
     __table_args__ = (UniqueConstraint("name", "version"),)
@@ -22,6 +25,7 @@ class ScheduleVersion(Base):
     version: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_by: Mapped[str]
+    retired_at: Mapped[datetime | None]
 
     steps: Mapped[list["ScheduleStep"]] = relationship(order_by="ScheduleStep.position")
 
@@ -46,6 +50,17 @@ class ScheduleStep(Base):
     tone: Mapped[str]
     minimum_remaining: Mapped[int] = mapped_column(server_default=text("0"))
     review: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class ClosingDay(Base):
+    """A day on which the business sends nothing, in every reader's own zone."""
+
+    __tablename__ = "closing_days"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_by: Mapped[str]
 
 
 class Run(Base):

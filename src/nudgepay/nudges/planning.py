@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from nudgepay import ledger, metrics
 from nudgepay.db import Database
 from nudgepay.nudges.calendars import WorkCalendar
+from nudgepay.nudges.closing_days import calendar_now
 from nudgepay.nudges.facts import LEFT_STATES, Schedule
 from nudgepay.nudges.reasons import REVERSIBLE
 from nudgepay.nudges.schedules import DEFAULT, current_schedules
@@ -112,7 +113,7 @@ def run_planning(
     while limit is None or looked_at < limit:
         with db.transaction() as session:
             groups = _due(session, now=now, batch=batch, after=after, after_id=after_id)
-            work = _Batch(current_schedules(session), calendar, now)
+            work = _Batch(current_schedules(session), calendar_now(session, calendar), now)
             for group in groups:
                 work.add(group)
             written = work.write(session) if groups else {}

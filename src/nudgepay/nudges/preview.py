@@ -1,15 +1,18 @@
 """What will go out and what will not, for everybody, from the rows as they are. Changes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from nudgepay.config import Settings
 from nudgepay.nudges.calendars import WorkCalendar
-from nudgepay.nudges.facts import ClientFacts, Decision, InvoiceFacts, Rules, Schedule, Step
-from nudgepay.nudges.queries import load_clients
+from nudgepay.nudges.closing_days import calendar_now
+from nudgepay.nudges.facts import ClientFacts, Decision, InvoiceFacts, Rules
+from nudgepay.nudges.holds import choose_recipient
+from nudgepay.nudges.queries import load_calendar, load_clients, load_rules
 from nudgepay.nudges.simulate import simulate
 from nudgepay.nudges.timeline import UNPLANNABLE
 
@@ -27,47 +30,61 @@ class Span:
     end: datetime
 
 
+def span_ahead(session: Session, settings: Settings, *, now: datetime, days: int, if_resumed: bool = False) -> Span:
+    """So many days from `now`, with the rules and the calendar as they stand; `if_resumed`: were nothing paused."""
+    rules = load_rules(session, settings)
+    if if_resumed:
+        rules = replace(rules, sending_paused=False)
+    calendar = calendar_now(session, load_calendar(settings))
+    return Span(rules, calendar, now, now + timedelta(days=days))
+
+
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """One line of the plan; `at` as in Decision, `amount` in minor units of `currency`."""
+    """One line of the plan; `at` as in Decision, `amount` in minor units of `currency`.
+
+    `follows`: the schedule in force for the invoice. `timezone`: that of the person who would be written to.
+    """
 
     invoice: str
     client_id: int
     client: str
     currency: str
     decision: Decision
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceChange:
-    """What a new schedule does to one invoice: letters that it no longer gets, and new ones, as (step, at)."""
-
-    invoice: str
-    client: str
-    gone: tuple[tuple[str, datetime], ...]
-    new: tuple[tuple[str, datetime], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleDiff:
-    """The effect of a schedule before it is saved. `followers`: open invoices that follow it."""
-
-    name: str
-    followers: int
-    changes: tuple[InvoiceChange, ...]
+    follows: str
+    timezone: str
 
 
 def foresee(session: Session, span: Span, *, client_id: int | None = None) -> Iterator[Foreseen]:
     """Every send, hold and skip of the span, client by client, each client's in order of time."""
-    for client in _clients_with_open_invoices(session, span, client_id=client_id):
-        invoices = {invoice.id: invoice for invoice in client.invoices}
-        try:
-            decisions = _run_forward(client, span)
-        except UNPLANNABLE:
-            decisions = [_cannot_tell(invoice, span) for invoice in client.invoices]
-        for decision in decisions:
-            invoice = invoices[decision.invoice_id]
-            yield Foreseen(invoice.number, client.id, client.name, invoice.currency, decision)
+    for client in clients_with_open_invoices(session, span, client_id=client_id):
+        yield from foresee_client(client, span)
+
+
+def foresee_some(session: Session, span: Span, client_ids: Sequence[int]) -> Iterator[Foreseen]:
+    """The same for these clients only, in the order given."""
+    for start in range(0, len(client_ids), BATCH):
+        ids = client_ids[start : start + BATCH]
+        clients = load_clients(session, ids, now=span.start)
+        for client_id in ids:
+            yield from foresee_client(clients[client_id], span)
+
+
+def foresee_client(client: ClientFacts, span: Span) -> Iterator[Foreseen]:
+    """One client's future, in order of time."""
+    invoices = {invoice.id: invoice for invoice in client.invoices}
+    reader, _ = choose_recipient(client)
+    zone_name = reader.timezone if reader else client.timezone
+    try:
+        decisions = run_forward(client, span)
+    except UNPLANNABLE:
+        decisions = [_cannot_tell(invoice, span) for invoice in client.invoices]
+    for decision in decisions:
+        invoice = invoices[decision.invoice_id]
+        follows = invoice.schedule.name
+        yield Foreseen(
+            invoice.number, client.id, client.name, invoice.currency, decision, follows=follows, timezone=zone_name
+        )
 
 
 def _cannot_tell(invoice: InvoiceFacts, span: Span) -> Decision:
@@ -76,46 +93,8 @@ def _cannot_tell(invoice: InvoiceFacts, span: Span) -> Decision:
     return Decision(invoice.id, schedule.steps[0].code, schedule.version, "hold", span.start, "template_error")
 
 
-def diff_schedule(session: Session, name: str, steps: tuple[Step, ...], *, version: int, span: Span) -> ScheduleDiff:
-    """What would change for every open invoice if `steps` became `version` of the schedule `name`.
-
-    Both futures come from the one engine. A hold or skip is no letter; only letters are compared.
-    """
-    followers = 0
-    changes = []
-    for client in _clients_with_open_invoices(session, span, follows=name):
-        following = [invoice for invoice in client.invoices if invoice.follows == name and invoice.status == "open"]
-        followers += len(following)
-        before = _letters_by_invoice(client, span)
-        after = _letters_by_invoice(_under(client, Schedule(name, version, steps)), span)
-        for invoice in client.invoices:
-            old, new = before.get(invoice.id, ()), after.get(invoice.id, ())
-            gone = tuple(letter for letter in old if letter not in new)
-            added = tuple(letter for letter in new if letter not in old)
-            if gone or added:
-                changes.append(InvoiceChange(invoice.number, client.name, gone, added))
-    return ScheduleDiff(name, followers, tuple(changes))
-
-
-def _under(client: ClientFacts, schedule: Schedule) -> ClientFacts:
-    return replace(
-        client,
-        invoices=tuple(
-            replace(invoice, schedule=schedule) if invoice.follows == schedule.name else invoice
-            for invoice in client.invoices
-        ),
-    )
-
-
-def _letters_by_invoice(client: ClientFacts, span: Span) -> dict[int, tuple[tuple[str, datetime], ...]]:
-    found: dict[int, tuple[tuple[str, datetime], ...]] = {}
-    for decision in _run_forward(client, span):
-        if decision.action == "send":
-            found[decision.invoice_id] = (*found.get(decision.invoice_id, ()), (decision.step, decision.at))
-    return found
-
-
-def _run_forward(client: ClientFacts, span: Span) -> list[Decision]:
+def run_forward(client: ClientFacts, span: Span) -> list[Decision]:
+    """Every change of mind of the engine over the span."""
     return simulate(client, rules=span.rules, calendar=span.calendar, start=span.start, end=span.end)
 
 
@@ -128,9 +107,10 @@ SELECT DISTINCT i.client_id FROM invoices i JOIN clients c ON c.id = i.client_id
 """
 
 
-def _clients_with_open_invoices(
+def clients_with_open_invoices(
     session: Session, span: Span, *, client_id: int | None = None, follows: str | None = None
 ) -> Iterator[ClientFacts]:
+    """Everybody with an open invoice, or one client, or those of whom an open invoice follows a schedule."""
     after = 0
     while True:
         query = {"after": after, "client_id": client_id, "follows": follows, "batch": BATCH}

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from nudgepay.nudges.closing_days import calendar_now
 from nudgepay.nudges.facts import ClientFacts
 from nudgepay.nudges.plan import plan
 from nudgepay.nudges.queries import load_clients, rules_now
@@ -17,11 +18,11 @@ AT_ONCE = 500
 
 def rehearse_pass(session: Session, *, terms: Terms, now: datetime) -> dict[str, Any]:
     """The document of `nudge run --dry-run`: the same shape as a real pass, with nobody written to."""
-    rules = rules_now(session, terms.rules)
+    rules, calendar = rules_now(session, terms.rules), calendar_now(session, terms.calendar)
     document: dict[str, Any] = {"run_id": None, "now": now.isoformat(), "planned": 0, "letters": 0, "reminders": 0}
     document |= {"accepted": 0, "failed": 0, "unknown": 0, "held": [], "skipped": []}
     for client in _concerned(session, now=now):
-        answer = plan(client, rules=rules, calendar=terms.calendar, now=now)
+        answer = plan(client, rules=rules, calendar=calendar, now=now)
         numbers = {invoice.id: invoice.number for invoice in client.invoices}
         document["planned"] += sum(decision.reminder_id is None for decision in answer.due)
         document["letters"] += len(answer.letters)

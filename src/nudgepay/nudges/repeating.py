@@ -17,6 +17,7 @@ from nudgepay import clock
 from nudgepay.db import Database
 from nudgepay.gateways.mail import Envelope, MailTransport, ensure_address
 from nudgepay.invoices.queries import lock_client
+from nudgepay.nudges.closing_days import calendar_now
 from nudgepay.nudges.composing import claimed_by, contact_of
 from nudgepay.nudges.facts import ClientFacts
 from nudgepay.nudges.handing import Crew, hand_over
@@ -110,7 +111,7 @@ def _is_still_true(
     found = load_clients(session, [letter.client_id], now=now, run_id=letter.run_id, but_letter=letter.id)
     client = _as_if_never_tried(found[letter.client_id], reminder_ids)
     rules = rules_now(session, terms.rules)
-    answer = plan(client, rules=rules, calendar=terms.calendar, now=now)
+    answer = plan(client, rules=rules, calendar=calendar_now(session, terms.calendar), now=now)
     return any(
         again.currency == letter.currency
         and contact_of(client, again).email == letter.to_address

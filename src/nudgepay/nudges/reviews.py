@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from nudgepay import audit
 from nudgepay.errors import Conflict, NotFound
 from nudgepay.invoices.queries import lock_client
+from nudgepay.nudges.closing_days import calendar_now
 from nudgepay.nudges.facts import ClientFacts
 from nudgepay.nudges.plan import plan
 from nudgepay.nudges.previewing import write_preview
@@ -85,7 +86,8 @@ def _letter(
             for invoice in client.invoices
         ),
     )
-    answer = plan(approved, rules=rules_now(session, terms.rules), calendar=terms.calendar, now=now)
+    rules, calendar = rules_now(session, terms.rules), calendar_now(session, terms.calendar)
+    answer = plan(approved, rules=rules, calendar=calendar, now=now)
     for letter in answer.letters:
         if any(decision.reminder_id == reminder_id for decision in letter.decisions):
             written = write_preview(session, approved, letter, terms=terms, now=now)

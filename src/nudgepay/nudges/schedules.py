@@ -1,14 +1,16 @@
 """Schedules: named, versioned, never edited in place."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Row, func, select, text
 from sqlalchemy.orm import Session
 
 from nudgepay import audit
-from nudgepay.errors import NotFound
+from nudgepay.errors import Conflict, NotFound
 from nudgepay.money import MAX_MINOR_UNITS
 from nudgepay.nudges.facts import MANUAL, Schedule, Step
 from nudgepay.nudges.models import ScheduleStep, ScheduleVersion
@@ -18,14 +20,28 @@ DEFAULT = "default"
 MAX_STEPS = 30
 MAX_OFFSET = 365
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+RESERVED = frozenset({"new", "closing-days"})
 CODE = re.compile(r"[A-Za-z0-9+_-]{1,20}")
 TEMPLATES = frozenset({"before_due", "due", "overdue", "final", "manual"})
 
 
+class ScheduleConflict(Conflict):
+    """Somebody saved another version after this one was read. `in_force`: the version by now, 0 for none."""
+
+    def __init__(self, name: str, in_force: int) -> None:
+        """The schedule, and the version that it is at."""
+        self.in_force = in_force
+        super().__init__(f"schedule {name!r} was changed meanwhile: version {in_force} is in force; look at it again")
+
+
 def current_schedules(session: Session) -> dict[str, Schedule]:
     """The version in force of every schedule, by name."""
-    query = text("SELECT DISTINCT ON (name) id, name, version FROM schedules ORDER BY name, version DESC")
-    versions = session.execute(query).all()
+    query = text("SELECT DISTINCT ON (name) id, name, version, retired_at FROM schedules ORDER BY name, version DESC")
+    versions = [row for row in session.execute(query) if row.retired_at is None]
+    return _with_steps(session, versions)
+
+
+def _with_steps(session: Session, versions: Sequence[Row[Any]]) -> dict[str, Schedule]:
     steps: dict[int, list[Step]] = {row.id: [] for row in versions}
     rows = session.execute(
         text("SELECT * FROM schedule_steps WHERE schedule_id = ANY(:ids) ORDER BY schedule_id, position"),
@@ -61,14 +77,25 @@ def next_version(session: Session) -> int:
     return (session.scalar(select(func.max(ScheduleVersion.version))) or 0) + 1
 
 
-def save_schedule(session: Session, name: str, steps: tuple[Step, ...], *, now: datetime, actor: str) -> Schedule:
+def save_schedule(
+    session: Session,
+    name: str,
+    steps: tuple[Step, ...],
+    *,
+    now: datetime,
+    actor: str,
+    base_version: int | None = None,
+) -> Schedule:
     """A new version in force from now on; every invoice that follows it is looked at again.
 
-    Versions are never edited: what was sent keeps the version it was sent under. Raises ScheduleError.
+    Versions are never edited: what was sent keeps the version it was sent under. `base_version` is the one that was
+    edited, 0 for a new name. Raises ScheduleError, and ScheduleConflict when another version is in force by now.
     """
     ensure_name(name)
     ensure_steps(steps)
     session.execute(text("LOCK TABLE schedules IN SHARE ROW EXCLUSIVE MODE"))
+    if base_version is not None:
+        _ensure_base(session, name, base_version)
     version = ScheduleVersion(name=name, version=next_version(session), created_by=actor)
     version.steps = [ScheduleStep(position=position, **asdict(step)) for position, step in enumerate(steps, start=1)]
     session.add(version)
@@ -82,6 +109,13 @@ def save_schedule(session: Session, name: str, steps: tuple[Step, ...], *, now: 
         after={"name": name, "version": version.version, "steps": [step.code for step in steps]},
     )
     return Schedule(name, version.version, steps)
+
+
+def _ensure_base(session: Session, name: str, base_version: int) -> None:
+    found = current_schedules(session).get(name)
+    in_force = found.version if found is not None else 0
+    if in_force != base_version:
+        raise ScheduleConflict(name, in_force)
 
 
 _WAKE_FOLLOWERS = """
@@ -99,6 +133,8 @@ def ensure_name(name: str) -> None:
     """Raise ScheduleError unless this can name a schedule."""
     if not NAME.fullmatch(name):
         raise ScheduleError(f"{name!r} cannot name a schedule: use up to 40 lower-case letters, digits and hyphens")
+    if name in RESERVED:
+        raise ScheduleError(f"{name!r} is the name of a page: take another one")
 
 
 def ensure_steps(steps: tuple[Step, ...]) -> None:

@@ -62,7 +62,10 @@ def as_if_done(client: ClientFacts, answer: Plan, now: datetime) -> ClientFacts:
     written_to = {letter.contact_id for letter in answer.letters}
     return replace(
         client,
-        invoices=tuple(_with_rows(invoice, by_invoice.get(invoice.id, ())) for invoice in client.invoices),
+        invoices=tuple(
+            _with_rows(invoice, by_invoice[invoice.id]) if invoice.id in by_invoice else invoice
+            for invoice in client.invoices
+        ),
         contacts=tuple(
             replace(contact, last_contact_at=now) if contact.id in written_to else contact
             for contact in client.contacts

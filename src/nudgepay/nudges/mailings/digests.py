@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from nudgepay.nudges.calendars import local_day, local_instant, zone
+from nudgepay.nudges.closing_days import calendar_now
 from nudgepay.nudges.mailings.composing import Composed, compose
 from nudgepay.nudges.mailings.models import Mailing
 from nudgepay.nudges.mailings.queue import enqueue
@@ -116,11 +117,12 @@ SELECT max(sending_at) FROM mailings
 
 def _letters_ahead(session: Session, client_ids: list[int], terms: Terms, now: datetime) -> list[GoesOut]:
     rules = replace(rules_now(session, terms.rules), sending_paused=False)
+    calendar = calendar_now(session, terms.calendar)
     found = []
     for client in load_clients(session, client_ids, now=now).values():
         currencies = {invoice.id: invoice.currency for invoice in client.invoices}
         try:
-            ahead = simulate(client, rules=rules, calendar=terms.calendar, start=now, end=now + A_DAY)
+            ahead = simulate(client, rules=rules, calendar=calendar, start=now, end=now + A_DAY)
         except UNPLANNABLE:
             continue
         sums: Counter[tuple[str, datetime]] = Counter()

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from nudgepay.invoices.models import Contact
 from nudgepay.invoices.queries import lock_client
+from nudgepay.nudges.closing_days import calendar_now
 from nudgepay.nudges.mailings.composing import NotAnyMore, NotNow
 from nudgepay.nudges.mailings.models import Mailing
 from nudgepay.nudges.mailings.rendering import Addressee
@@ -29,7 +30,7 @@ def reader_at_client(session: Session, mailing: Mailing, *, terms: Terms, now: d
         raise NotAnyMore("the contact has changed")
     if suppressed_for(session, contact.email):
         raise NotAnyMore("the address is not written to any more")
-    window = terms.calendar.window(now, client.country, contact.timezone or client.timezone)
+    window = calendar_now(session, terms.calendar).window(now, client.country, contact.timezone or client.timezone)
     if not window.is_open:
         raise NotNow(window.reason or "outside_window", window.opens_at)
     if is_paused(session):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from nudgepay.errors import Conflict
 from nudgepay.invoices.models import Client, Contact
 from nudgepay.nudges.calendars import local_day
+from nudgepay.nudges.closing_days import calendar_now
 from nudgepay.nudges.mailings.composing import Composed, NotAnyMore, NotNow, compose
 from nudgepay.nudges.mailings.models import Mailing
 from nudgepay.nudges.mailings.queue import enqueue
@@ -82,7 +83,7 @@ def compose_statement(session: Session, mailing: Mailing, *, terms: Terms, now: 
     client = session.get_one(Client, mailing.client_id)
     if last is not None:
         free_day = local_day(last, client.timezone) + timedelta(days=terms.rules.contact_gap_days)
-        free_at = terms.calendar.opening(free_day, client.country, client.timezone)
+        free_at = calendar_now(session, terms.calendar).opening(free_day, client.country, client.timezone)
         if now < free_at:
             raise NotNow("contact_gap", free_at)
     account = account_of(session, client.id, today=local_day(now, client.timezone), now=now)

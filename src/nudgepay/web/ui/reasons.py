@@ -34,7 +34,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "sending_paused": (N_("All sending is paused"), N_("until you resume it")),
     "contact_gap": (N_("This person had a letter a short while ago"), N_("until enough days have passed")),
     "outside_window": (N_("It is outside the reader's office hours"), N_("until they open")),
-    "holiday": (N_("It is no working day for the reader"), N_("until the next working day")),
+    "holiday": (N_("It is no working day, for the reader or here"), N_("until the next working day")),
 }
 
 

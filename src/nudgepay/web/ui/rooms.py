@@ -7,6 +7,10 @@ from nudgepay.web.ui.invoices import listing as invoices
 from nudgepay.web.ui.letters import deciding as letter_decisions
 from nudgepay.web.ui.letters import letter, runs
 from nudgepay.web.ui.letters import listing as letters
+from nudgepay.web.ui.plan import pages as plan
+from nudgepay.web.ui.schedules import closing
+from nudgepay.web.ui.schedules import editing as schedule_editing
+from nudgepay.web.ui.schedules import pages as schedules
 from nudgepay.web.ui.search import pages as search
 from nudgepay.web.ui.today import pages as today
 
@@ -19,6 +23,8 @@ ROOMS = (
     clients,
     *(importing, amnesty),
     *(letters, letter, letter_decisions, runs),
+    plan,
+    *(closing, schedule_editing, schedules),
     insights,
     account,
 )

@@ -1,0 +1,1 @@
+"""`/plan`: what goes out in the next days, when, to whom, and why the rest stays silent."""

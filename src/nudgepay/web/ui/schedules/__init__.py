@@ -1,0 +1,1 @@
+"""`/schedules`: who is written to when. A step editor, the difference before it counts, versions, closing days."""
