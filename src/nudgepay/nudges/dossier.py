@@ -18,7 +18,8 @@ _ROWS = {
         " due_at, letter_id FROM reminders WHERE invoice_id = :id ORDER BY due_at, id"
     ),
     "letters": (
-        "SELECT DISTINCT l.id, l.message_id, l.subject, l.state, l.sending_at, l.accepted_at FROM letters l"
+        "SELECT DISTINCT l.id, l.message_id, l.subject, l.template, l.language, l.text_version, l.state,"
+        " l.sending_at, l.accepted_at FROM letters l"
         " JOIN reminders r ON r.letter_id = l.id WHERE r.invoice_id = :id ORDER BY l.sending_at"
     ),
     "promises": "SELECT promised_on, amount, state, made_at FROM promises WHERE invoice_id = :id ORDER BY id",

@@ -51,9 +51,16 @@ _SECTIONS = {
         " WHERE invoice_id = :id ORDER BY due_at, id"
     ),
     "letters": (
-        "SELECT DISTINCT l.id, l.message_id, l.n, l.to_address, l.subject, l.currency, l.amount, l.state,"
+        "SELECT DISTINCT l.id, l.message_id, l.n, l.to_address, l.subject, l.template, l.language,"
+        " l.text_version, l.currency, l.amount, l.state,"
         " l.looked_at, l.sending_at, l.accepted_at, l.settled_at, l.reply, l.run_id"
         " FROM letters l JOIN reminders r ON r.letter_id = l.id WHERE r.invoice_id = :id ORDER BY l.sending_at, l.id"
+    ),
+    "texts": (
+        "SELECT v.template, v.language, v.version, v.subject, v.body, v.restored_from, v.created_at, v.created_by"
+        " FROM letter_text_versions v WHERE (v.template, v.language, v.version) IN ("
+        "  SELECT l.template, l.language, l.text_version FROM letters l JOIN reminders r ON r.letter_id = l.id"
+        "   WHERE r.invoice_id = :id) ORDER BY v.template, v.language, v.version"
     ),
     "messages": (
         "SELECT id, kind, message_id, to_address, subject, state, reason, sending_at, accepted_at, reply"
