@@ -3,7 +3,9 @@ import "htmx.org";
 import { setUpPalette } from "./parts/palette.js";
 import { setUpForms } from "./parts/forms.js";
 import { setUpKeys } from "./parts/keys.js";
+import { setUpTemplates } from "./parts/templates.js";
 
 setUpPalette();
 setUpForms();
 setUpKeys();
+setUpTemplates();

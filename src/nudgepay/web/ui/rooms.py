@@ -1,5 +1,5 @@
 """Every room of the operators' pages, in the order in which their routes are tried."""
 
-from nudgepay.web.ui import account, signing_in
+from nudgepay.web.ui import account, signing_in, texts
 
-ROOMS = (signing_in, account)
+ROOMS = (signing_in, account, texts)
