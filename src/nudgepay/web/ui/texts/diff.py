@@ -8,6 +8,10 @@ from typing import Literal
 _WORDS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\n|[^\S\n]+|\w+|[^\w\s]", re.DOTALL)
 
 
+SHORTEST_KEPT = 12
+"""Characters; fewer between two changes are no landmark but a coincidence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A stretch of text that stayed, went or came."""
@@ -19,13 +23,19 @@ class Piece:
 def compare(old: str, new: str) -> list[Piece]:
     """The pieces in order; what went stands before what came in its place."""
     before, after = _WORDS.findall(old), _WORDS.findall(new)
+    matches = difflib.SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
     pieces: list[Piece] = []
-    for change, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if change == "equal":
-            pieces.append(Piece("same", "".join(before[a:b])))
+    a = b = 0
+    for match in matches:
+        kept = "".join(before[match.a : match.a + match.size])
+        is_edge = match.a == a == 0 or match.a + match.size == len(before)
+        if len(kept.strip()) < SHORTEST_KEPT and not is_edge:
             continue
-        if a < b:
-            pieces.append(Piece("gone", "".join(before[a:b])))
-        if c < d:
-            pieces.append(Piece("new", "".join(after[c:d])))
+        pieces += _changed("".join(before[a : match.a]), "".join(after[b : match.b]))
+        pieces += [Piece("same", kept)] if kept else []
+        a, b = match.a + match.size, match.b + match.size
     return pieces
+
+
+def _changed(gone: str, new: str) -> list[Piece]:
+    return [piece for piece in (Piece("gone", gone), Piece("new", new)) if piece.text]

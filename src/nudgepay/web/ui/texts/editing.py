@@ -80,7 +80,7 @@ def send_test(page: WritePage, session: SessionDep, draft: DraftDep) -> Response
     except LetterError:
         status, problem = 422, page.gettext("Correct the text first.")
     except TooManyTests:
-        status, problem = 429, page.gettext("That were many tests within an hour. Wait a while.")
+        status, problem = 429, page.gettext("You sent many tests within the hour. Wait a while.")
     again = replace(draft, key="" if problem is None else draft.key)
     values = editor_values(page, session, again, is_sent=problem is None, test_problem=problem)
     if is_part(page):
