@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from nudgepay.errors import Conflict, NotFound
+from nudgepay.gateways.mail import BadAddress
 from nudgepay.invoices.models import Invoice
 from nudgepay.nudges.calendars import local_day
 from nudgepay.nudges.composing import Draft, Particulars, input_of
@@ -23,6 +24,7 @@ from nudgepay.nudges.languages import pick_language
 from nudgepay.nudges.letter import LetterInput, LetterLine, Recipient, WrittenLetter
 from nudgepay.nudges.letter_text import LetterTemplate
 from nudgepay.nudges.letter_values import Reading, operators_values
+from nudgepay.nudges.mail_headers import LetterError
 from nudgepay.nudges.mime import message_id
 from nudgepay.nudges.plan import timeline_of
 from nudgepay.nudges.previewing import LEADS_NOWHERE
@@ -44,6 +46,10 @@ INVENTED: dict[str, tuple[Tone, int]] = {
 
 class NothingToClaim(Conflict):
     """The invoice is settled, or the whole of it is disputed: no letter about it can be written."""
+
+
+UNUSABLE = (LetterError, BadAddress, Conflict, NotFound)
+"""What an invoice, a contact or a text that cannot be tried raises; trouble of the database is not among them."""
 
 
 @dataclass(frozen=True, slots=True)

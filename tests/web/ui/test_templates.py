@@ -351,3 +351,22 @@ def test_the_pay_button_and_the_way_out_cannot_be_written_away(desk: Desk, invoi
     framed = desk.get(f"{DUE}/letter?invoice={invoice}").text
     assert re.findall(r'href="([^"]+)"', framed) == ["http://testserver/p/PREVIEW", "http://testserver/u/PREVIEW"]
     assert "100,00\xa0€" in framed
+
+
+def test_an_invoice_that_no_letter_fits_gives_way_to_another_and_says_so(
+    desk: Desk, invoice: int, runtime: Runtime
+) -> None:
+    paid = make_invoice(
+        runtime.db, make_client(runtime.db, "paula"), "P-1", due_on=clock.now().date(), now=clock.now()
+    )
+    with runtime.db.engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE invoices SET status = 'void' WHERE id = {paid}")
+    page = desk.get(f"{DUE}?invoice={paid}").text
+    assert "No letter about the invoice that you chose can be written" in page
+    assert "Invoice R-1" in page
+    with runtime.db.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE contacts SET email = 'a@x.example,b@y.example'")
+    assert "An invented invoice" in desk.get(f"{DUE}?invoice={invoice}").text
+    with runtime.db.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM contacts")
+    assert "Guten Tag,\n" in desk.get(f"{DUE}?invoice={invoice}").text

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from nudgepay.errors import Busy, NudgePayError
+from nudgepay.errors import Busy
 from nudgepay.nudges.letter_text import LetterTemplate
 from nudgepay.nudges.mail_headers import LONGEST_TEXT
 from nudgepay.nudges.mailings.composing import Composed, NotAnyMore
@@ -17,7 +17,7 @@ from nudgepay.nudges.mailings.models import Mailing
 from nudgepay.nudges.mailings.queue import enqueue
 from nudgepay.nudges.mime import MailHeaders, build_mime
 from nudgepay.nudges.terms import Terms
-from nudgepay.nudges.trying import Trial, stage_trial
+from nudgepay.nudges.trying import UNUSABLE, Trial, stage_trial
 
 KIND = "test"
 MARK = "[Test]"
@@ -82,7 +82,7 @@ def compose_trial(session: Session, mailing: Mailing, *, terms: Terms, now: date
             session, given["template"], given["language"], invoice_id=given["invoice_id"], terms=terms, now=now
         )
         letter = trial.write(words, terms=terms)
-    except NudgePayError as error:
+    except UNUSABLE as error:
         raise NotAnyMore("its invoice or its text cannot be used any more") from error
     business = terms.business
     subject = f"{MARK} {letter.subject}"[:LONGEST_TEXT]

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from fastapi import Form
 from sqlalchemy.orm import Session
 
-from nudgepay.errors import NudgePayError
 from nudgepay.invoices.models import new_token
 from nudgepay.nudges.languages import LANGUAGES
 from nudgepay.nudges.letter import WrittenLetter
@@ -16,7 +15,7 @@ from nudgepay.nudges.text_editing import tidied
 from nudgepay.nudges.text_findings import Finding, judge_text
 from nudgepay.nudges.texts import current_text, current_texts, shipped
 from nudgepay.nudges.trial_invoices import find_trial_invoices, suggested_invoices
-from nudgepay.nudges.trying import Trial, stage_trial
+from nudgepay.nudges.trying import UNUSABLE, Trial, stage_trial
 from nudgepay.web.ui.page import Page
 from nudgepay.web.ui.texts.matrix import language_names
 from nudgepay.web.ui.texts.words import FINDINGS, TEXTS, VARIABLES
@@ -98,14 +97,14 @@ def preview_of(page: Page, session: Session, draft: Draft) -> Preview:
                 session, draft.template, draft.language, invoice_id=invoice_id, terms=terms, now=page.now
             )
             break
-        except NudgePayError:
+        except UNUSABLE:
             continue
     is_missing = draft.invoice_id is not None and (trial is None or trial.invoice_id != draft.invoice_id)
     if trial is None:
         trial = stage_trial(session, draft.template, draft.language, invoice_id=None, terms=terms, now=page.now)
     try:
         letter = trial.write(None if _is_shipped(draft) else draft.words, terms=terms)
-    except NudgePayError:
+    except UNUSABLE:
         letter = None
     return Preview(trial, letter, judge_text(draft.words, draft.language), is_missing)
 
