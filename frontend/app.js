@@ -4,8 +4,10 @@ import { setUpPalette } from "./parts/palette.js";
 import { setUpForms } from "./parts/forms.js";
 import { setUpKeys } from "./parts/keys.js";
 import { setUpCopying } from "./parts/copying.js";
+import { setUpTemplates } from "./parts/templates.js";
 
 setUpPalette();
 setUpForms();
 setUpKeys();
 setUpCopying();
+setUpTemplates();

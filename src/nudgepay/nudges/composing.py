@@ -9,6 +9,7 @@ from nudgepay.gateways.mail import ensure_address
 from nudgepay.nudges.calendars import local_day
 from nudgepay.nudges.facts import ClientFacts, ContactFacts, Decision, InvoiceFacts, LetterPlan
 from nudgepay.nudges.letter import TONES, LetterInput, LetterLine, Recipient, WrittenLetter
+from nudgepay.nudges.letter_input import Texts
 from nudgepay.nudges.mime import Attachment
 from nudgepay.nudges.terms import Terms
 
@@ -40,12 +41,16 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Particulars:
-    """What a letter says that decides nothing: descriptions, the unsubscribe token, earlier Message-IDs, PDFs."""
+    """What a letter says that decides nothing: descriptions, the unsubscribe token, earlier Message-IDs, PDFs.
+
+    `texts`: the operators' own texts in force, for every letter of a batch the same.
+    """
 
     descriptions: dict[int, str | None]
     unsubscribe_token: str
     references: tuple[str, ...] = ()
     documents: Mapping[int, Document] = field(default_factory=dict)
+    texts: Texts = field(default_factory=dict)
 
 
 def contact_of(client: ClientFacts, letter: LetterPlan) -> ContactFacts:
@@ -62,27 +67,33 @@ def compose(
     draft: Draft, client: ClientFacts, particulars: Particulars, *, terms: Terms, now: datetime
 ) -> WrittenLetter:
     """Write the draft. Raises what the writer raises, and BadAddress for a contact nobody can write to."""
+    return terms.write(input_of(draft, client, particulars, terms=terms, now=now))
+
+
+def input_of(
+    draft: Draft, client: ClientFacts, particulars: Particulars, *, terms: Terms, now: datetime
+) -> LetterInput:
+    """Everything that the draft's letter says. Raises BadAddress for a contact nobody can write to."""
     invoices = {invoice.id: invoice for invoice in client.invoices}
     contact = replace(draft.contact, email=ensure_address(draft.contact.email))
     lines = tuple(
         _line(invoices[decision.invoice_id], decision, contact, particulars, now=now, base_url=terms.base_url)
         for decision in _strongest_of_each_invoice(draft.decisions)
     )
-    return terms.write(
-        LetterInput(
-            message_id=draft.message_id,
-            date=now,
-            business=terms.business,
-            recipient=Recipient(contact.name, contact.email, contact.locale),
-            currency=draft.currency,
-            lines=lines,
-            total=sum(line.claimed for line in lines),
-            pay_url=f"{terms.base_url}/p/{draft.token}",
-            unsubscribe_url=f"{terms.base_url}/u/{particulars.unsubscribe_token}",
-            has_card=terms.has_card,
-            references=particulars.references,
-            attachments=_attachments(draft.decisions, particulars),
-        )
+    return LetterInput(
+        message_id=draft.message_id,
+        date=now,
+        business=terms.business,
+        recipient=Recipient(contact.name, contact.email, contact.locale),
+        currency=draft.currency,
+        lines=lines,
+        total=sum(line.claimed for line in lines),
+        pay_url=f"{terms.base_url}/p/{draft.token}",
+        unsubscribe_url=f"{terms.base_url}/u/{particulars.unsubscribe_token}",
+        has_card=terms.has_card,
+        references=particulars.references,
+        attachments=_attachments(draft.decisions, particulars),
+        texts=particulars.texts,
     )
 
 

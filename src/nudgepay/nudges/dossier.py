@@ -12,7 +12,7 @@ from nudgepay.nudges.history import gather
 _COLUMNS = {
     "payments": "id provider kind allocated=amount currency occurred_at voided_at",
     "reminders": "step schedule_version=version state reason held_until due_at letter_id",
-    "letters": "id message_id subject state sending_at accepted_at",
+    "letters": "id message_id subject template language text_version state sending_at accepted_at",
     "promises": "promised_on amount state made_at",
     "disputes": "amount opened_at resolved_at resolution",
     "reviews": "id reason opened_at resolution",

@@ -18,6 +18,7 @@ from nudgepay.nudges.mime import Attachment, message_id
 from nudgepay.nudges.plan import timeline_of
 from nudgepay.nudges.recording import insert_missing
 from nudgepay.nudges.terms import InvoicePdfs, Terms
+from nudgepay.nudges.texts import texts_in_force
 
 THREAD = 5
 """Earlier letters that a new one refers to."""
@@ -117,7 +118,8 @@ def _with_rows(decisions: Sequence[Decision], new_rows: dict[Any, int]) -> list[
 def load_particulars(
     session: Session, drafts: Sequence[Draft], *, documents: InvoicePdfs
 ) -> dict[uuid.UUID, Particulars]:
-    """What the drafts say beside their decisions, by letter id, in four statements."""
+    """What the drafts say beside their decisions, by letter id, in five statements."""
+    texts = texts_in_force(session)
     invoices = sorted({decision.invoice_id for draft in drafts for decision in draft.decisions})
     contacts = sorted({draft.contact.id for draft in drafts})
     descriptions = _pairs(session, "SELECT id, description FROM invoices WHERE id = ANY(:ids)", invoices)
@@ -132,6 +134,7 @@ def load_particulars(
             unsubscribe_token=tokens[draft.contact.id],
             references=tuple(threads.get(draft.contact.id, ())),
             documents={one.invoice_id: pdfs[one.invoice_id] for one in draft.decisions if one.invoice_id in pdfs},
+            texts=texts,
         )
         for draft in drafts
     }

@@ -45,10 +45,17 @@ SECTIONS: dict[str, Section] = {
         ("due_at", "id"),
     ),
     "letters": Section(
-        "SELECT l.id, l.message_id, l.n, l.to_address, l.subject, l.currency, l.amount, l.state, l.looked_at,"
-        " l.sending_at, l.accepted_at, l.settled_at, l.reply, l.run_id FROM letters l WHERE l.client_id = :client"
-        "  AND l.id IN (SELECT letter_id FROM reminders WHERE client_id = :client AND invoice_id = :id)",
+        "SELECT l.id, l.message_id, l.n, l.to_address, l.subject, l.template, l.language, l.text_version, l.currency,"
+        " l.amount, l.state, l.looked_at, l.sending_at, l.accepted_at, l.settled_at, l.reply, l.run_id FROM letters l"
+        " WHERE l.client_id = :client AND l.id IN (SELECT letter_id FROM reminders WHERE client_id = :client AND invoice_id = :id)",
         ("sending_at", "id"),
+    ),
+    "texts": Section(
+        "SELECT v.template, v.language, v.version, v.subject, v.body, v.restored_from, v.created_at, v.created_by"
+        " FROM letter_text_versions v WHERE (v.template, v.language, v.version) IN ("
+        "  SELECT l.template, l.language, l.text_version FROM letters l WHERE l.client_id = :client"
+        "   AND l.id IN (SELECT letter_id FROM reminders WHERE client_id = :client AND invoice_id = :id))",
+        ("template", "language", "version"),
     ),
     "messages": Section(
         "SELECT id, kind, message_id, to_address, subject, state, reason, created_at, sending_at, accepted_at, reply"

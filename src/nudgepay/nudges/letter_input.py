@@ -9,6 +9,8 @@ from nudgepay.nudges.mail_headers import LetterError, ensure_url
 from nudgepay.nudges.mime import Attachment
 
 TONES = ("friendly", "firm", "final")
+Texts = Mapping[tuple[str, str], LetterTemplate]
+"""Texts by template and language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class LetterInput:
     has_card: bool = True
     references: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
-    texts: Mapping[tuple[str, str], LetterTemplate] = field(default_factory=dict)
+    texts: Texts = field(default_factory=dict)
 
 
 def ensure_sound(letter: LetterInput) -> None:

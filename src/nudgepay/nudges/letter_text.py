@@ -1,6 +1,6 @@
 """The words of a letter in one language: the texts that ship, and the frame around them. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from jinja2 import Template
@@ -18,10 +18,18 @@ _FRAME = frames_in(TEMPLATES)
 
 @dataclass(frozen=True, slots=True)
 class LetterTemplate:
-    """One text in one language: Liquid for the subject and for the body between greeting and figures."""
+    """One text in one language: Liquid for the subject and for the body between greeting and figures.
+
+    `version`: the operators' own; None for a text that ships, and for one that is only tried.
+    """
 
     subject: str
     body: str
+    version: int | None = None
+
+    def spelled_for(self, swiss: bool) -> "LetterTemplate":
+        """The same, as Swiss readers of German write it."""
+        return replace(self, subject=spelled(self.subject, swiss), body=spelled(self.body, swiss)) if swiss else self
 
 
 def parse_template(source: str) -> LetterTemplate:

@@ -1,10 +1,20 @@
-"""Schedules and steps, reminders, letters, runs."""
+"""Schedules and steps, operators' own texts, reminders, letters, runs."""
 
 import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, Uuid, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from nudgepay.db import Base
@@ -63,6 +73,35 @@ class ClosingDay(Base):
     created_by: Mapped[str]
 
 
+class LetterText(Base):
+    """An operators' own text of one template in one language: the number of its version in force."""
+
+    __tablename__ = "letter_texts"
+
+    template: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class LetterTextVersion(Base):
+    """One version of a text, never changed. Without subject and body: the text that ships, put back."""
+
+    __tablename__ = "letter_text_versions"
+    __table_args__ = (
+        ForeignKeyConstraint(["template", "language"], ["letter_texts.template", "letter_texts.language"]),
+        CheckConstraint("(subject IS NULL) = (body IS NULL)", name="whole"),
+    )
+
+    template: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    subject: Mapped[str | None]
+    body: Mapped[str | None]
+    restored_from: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_by: Mapped[str]
+
+
 class Run(Base):
     """One pass of planner and sender. `now` is the business instant it was told."""
 
@@ -76,10 +115,17 @@ class Run(Base):
 
 
 class Letter(Base):
-    """One mail to one contact in one currency. The row, with its exact text, exists before it is sent."""
+    """One mail to one contact in one currency. The row, with its exact text, exists before it is sent.
+
+    `template` and `language` name the text that led it, `text_version` the operators' own; NULL: the one that ships.
+    """
 
     __tablename__ = "letters"
     __table_args__ = (
+        ForeignKeyConstraint(
+            ["template", "language", "text_version"],
+            ["letter_text_versions.template", "letter_text_versions.language", "letter_text_versions.version"],
+        ),
         UniqueConstraint("message_id"),
         UniqueConstraint("token"),
         Index("ix_letters_client_id", "client_id", "sending_at"),
@@ -102,6 +148,9 @@ class Letter(Base):
     token: Mapped[str] = mapped_column(default=new_token)
     state: Mapped[str]
     subject: Mapped[str]
+    template: Mapped[str | None]
+    language: Mapped[str | None]
+    text_version: Mapped[int | None]
     mime: Mapped[bytes]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     looked_at: Mapped[datetime]

@@ -4,7 +4,6 @@ Liquid is made for templates of people who are not trusted with code. Values are
 the result is plain text, which the letter's frame escapes for HTML.
 """
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -13,6 +12,7 @@ from liquid import BoundTemplate, Environment, StrictUndefined
 from liquid.exceptions import LiquidError
 
 from nudgepay.nudges.mail_headers import LetterError
+from nudgepay.nudges.text_policy import SENTENCES, frauds_in
 
 VARIABLES = frozenset(
     {
@@ -56,14 +56,19 @@ _TAGS = frozenset(
 _FILTERS = frozenset(
     {"append", "capitalize", "default", "downcase", "minus", "plus", "prepend", "size", "strip", "truncate", "upcase"}
 )
-_LINK = re.compile(r"(?<=[a-z0-9+.-])://|\b(?:mailto|javascript|data|tel):|\bwww\.|\]\(", re.IGNORECASE)
-_BARE_DOMAIN = re.compile(r"(?<=[\w-])\.(?:com|net|org|info|biz|io|app|link|top|xyz|de|at|ch|uk|eu)\b", re.IGNORECASE)
-_MARKUP = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
-_ACCOUNT = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
 
 
 class TemplateError(LetterError):
     """The operators' text cannot be rendered; the message says where and why."""
+
+
+class OwnTextFailed(TemplateError):
+    """An operators' text in force cannot be used for a letter. The message begins with its name: `due/de`."""
+
+    def __init__(self, template: str, language: str, version: int | None, cause: str) -> None:
+        """`cause` names the trouble, never a value of the books."""
+        self.template, self.language, self.version = template, language, version
+        super().__init__(f"{template}/{language} version {version}: {cause}")
 
 
 class _OperatorsLiquid(Environment):
@@ -108,6 +113,14 @@ def render_text(source: str, values: Mapping[str, Any]) -> str:
         raise TemplateError(f"the template cannot be rendered: {_said(error)}") from error
 
 
+def variables_of(source: str) -> frozenset[str]:
+    """The names that a text asks for, in any of its branches; raises TemplateError."""
+    try:
+        return frozenset(_compiled(source).analyze().globals)
+    except LiquidError as error:
+        raise TemplateError(_said(error)) from error
+
+
 def _said(error: Exception) -> str:
     return str(error).split("\n", 1)[0]
 
@@ -119,8 +132,8 @@ def check_template(source: str) -> list[str]:
     comes out empty, and what would make a letter look like a fraud: links, account numbers, HTML.
     """
     try:
-        named = _compiled(source).analyze().globals
-    except (LiquidError, TemplateError) as error:
+        named = variables_of(source)
+    except TemplateError as error:
         return [_said(error)]
     problems = [
         f"there is no variable {name!r}; use one of {', '.join(sorted(VARIABLES))}"
@@ -139,14 +152,7 @@ def _rendering_problems(source: str) -> list[str]:
 
 
 def _suspicious(source: str) -> list[str]:
-    found = []
-    if _LINK.search(source) or _BARE_DOMAIN.search(source):
-        found.append("holds a link; remove it, the pay page's link is added by itself and others look like fraud")
-    if _ACCOUNT.search(source):
-        found.append("holds an account number; remove it, yours is added from BUSINESS_IBAN")
-    if _MARKUP.search(source):
-        found.append("holds HTML; remove it, letters show text as it stands")
-    return found
+    return [SENTENCES[fraud] for fraud in frauds_in(source)]
 
 
 _ONE: dict[str, Any] = {

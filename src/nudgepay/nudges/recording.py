@@ -118,6 +118,9 @@ def record_letters(
         "message_ids": [draft.message_id for draft, _ in rows],
         "tokens": [draft.token for draft, _ in rows],
         "subjects": [letter.subject for _, letter in rows],
+        "templates": [letter.template for _, letter in rows],
+        "languages": [letter.language for _, letter in rows],
+        "versions": [letter.text_version for _, letter in rows],
         "mimes": [letter.mime for _, letter in rows],
     }
     values |= {"now": now, "looked_at": looked_at, "lease": lease_seconds, "run_id": run_id}
@@ -132,16 +135,19 @@ def record_letters(
 
 _LETTERS = """
 INSERT INTO letters (id, client_id, contact_id, currency, amount, locale, to_address, n, message_id, token,
-                     subject, mime, run_id, state, looked_at, sending_at, lease_until)
+                     subject, template, language, text_version, mime, run_id, state, looked_at, sending_at,
+                     lease_until)
 SELECT one.*, CAST(:run_id AS uuid), 'sending', CAST(:looked_at AS timestamptz), CAST(:now AS timestamptz),
        clock_timestamp() + make_interval(secs => :lease)
   FROM unnest(CAST(:ids AS uuid[]), CAST(:client_ids AS bigint[]), CAST(:contact_ids AS bigint[]),
               CAST(:currencies AS text[]), CAST(:amounts AS bigint[]), CAST(:locales AS text[]),
               CAST(:addresses AS text[]), CAST(:ns AS bigint[]), CAST(:message_ids AS text[]),
-              CAST(:tokens AS text[]), CAST(:subjects AS text[]), CAST(:mimes AS bytea[])) AS one
+              CAST(:tokens AS text[]), CAST(:subjects AS text[]), CAST(:templates AS text[]),
+              CAST(:languages AS text[]), CAST(:versions AS bigint[]), CAST(:mimes AS bytea[])) AS one
 ON CONFLICT (id) DO UPDATE
    SET amount = excluded.amount, locale = excluded.locale, to_address = excluded.to_address,
-       subject = excluded.subject, mime = excluded.mime, run_id = excluded.run_id, state = 'sending',
+       subject = excluded.subject, template = excluded.template, language = excluded.language,
+       text_version = excluded.text_version, mime = excluded.mime, run_id = excluded.run_id, state = 'sending',
        looked_at = excluded.looked_at, sending_at = excluded.sending_at, lease_until = excluded.lease_until,
        fence = letters.fence + 1, settled_at = NULL
  WHERE letters.state = 'planned'

@@ -10,11 +10,21 @@ from nudgepay import ledger
 from nudgepay.errors import NudgePayError
 from nudgepay.gateways.mail import BadAddress
 from nudgepay.nudges.claiming import Claim
+from nudgepay.nudges.operators_text import OwnTextFailed
 from nudgepay.nudges.reasons import HeldReason
 from nudgepay.nudges.recording import Silence, record_silences
 
 OWN_TROUBLE = (MemoryError, OSError)
 """This machine's own trouble, of memory or of files: no record is to blame, and all of them wait a minute."""
+
+
+FAILING = "text.failing"
+"""The notice of an operators' text that cannot be used for a letter."""
+
+
+def failing_key(template: str, language: str) -> str:
+    """Its deduplication key."""
+    return f"{FAILING}:{template}/{language}"
 
 
 def error_text(error: Exception) -> str:
@@ -35,13 +45,28 @@ def silences_of(session: Session, reminder_ids: Sequence[int], error: Exception)
 
 
 def tell_poisoned(session: Session, client_id: int, reminder_ids: Sequence[int], error: Exception) -> None:
-    """A person must repair it: one notice for each client."""
+    """A person must repair it: one notice for each client, or one for the text that fails, however many it holds."""
+    if isinstance(error, OwnTextFailed):
+        text_details = {"template": error.template, "language": error.language, "version": error.version}
+        ledger.notice(session, FAILING, failing_key(error.template, error.language), text_details)
+        return
     details = {"client_id": client_id, "error": type(error).__name__, "reminders": list(reminder_ids)}
     ledger.notice(session, "letter.poisoned", f"letter.poisoned:{client_id}", details)
 
 
 def resolve_repaired(session: Session, *, actor: str) -> None:
-    """Close the notices of clients of whom nothing is set aside any more."""
+    """Close the notices of clients of whom nothing is set aside any more, and of texts that hold nothing any more."""
+    session.execute(
+        text(
+            "UPDATE notices n SET resolved_at = now(), resolved_by = :actor"
+            " WHERE kind = 'text.failing' AND resolved_at IS NULL AND NOT EXISTS ("
+            "       SELECT FROM reminders r WHERE r.state IN ('planned', 'claimed')"
+            "          AND r.held_reason = 'template_error'"
+            "          AND starts_with(r.error, 'OwnTextFailed: ' || (n.details->>'template') || '/'"
+            "                                   || (n.details->>'language') || ' '))"
+        ),
+        {"actor": actor},
+    )
     session.execute(
         text(
             "UPDATE notices n SET resolved_at = now(), resolved_by = :actor"

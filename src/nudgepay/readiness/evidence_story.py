@@ -31,7 +31,9 @@ def _at(when: str, what: str, details: str | None) -> Moment:
 
 
 def _letter(row: Row, money: Money) -> Iterator[Moment]:
-    yield _at(row["sending_at"], "Letter left", f"{row['subject']} · to {row['to_address']}")
+    own = f" · own text {row['template']}/{row['language']} version {row['text_version']}"
+    details = f"{row['subject']} · to {row['to_address']}{own if row['text_version'] else ''}"
+    yield _at(row["sending_at"], "Letter left", details)
     if row["accepted_at"]:
         yield _at(row["accepted_at"], "Relay took it", row["reply"])
     if row["state"] not in {"accepted", "sending"} and row["settled_at"]:

@@ -10,14 +10,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from nudgepay.db import Base
 from nudgepay.invoices.models import new_token
 
-KINDS = ("thanks", "statement", "digest", "copy")
+KINDS = ("thanks", "statement", "digest", "copy", "test")
 
 
 class Mailing(Base):
     """One message of a kind. `dedup_key` says what it is about, so that the same wish is one message.
 
-    `details` holds ids only. The text is written at the last moment, from the books as they are then; `reason` says
-    why it waits or was cancelled. States are those of a letter.
+    `details` holds ids only, and for a test the text that is tried. The message is written at the last moment, from
+    the books as they are then; `reason` says why it waits or was cancelled. States are those of a letter.
     """
 
     __tablename__ = "mailings"
@@ -29,7 +29,7 @@ class Mailing(Base):
         Index("ix_mailings_unsettled", "state", postgresql_where=text("state IN ('sending', 'unknown')")),
         Index("ix_mailings_client_id", "client_id"),
         Index("ix_mailings_to_address", "to_address", "sending_at"),
-        CheckConstraint("kind IN ('thanks', 'statement', 'digest', 'copy')", name="kind"),
+        CheckConstraint("kind IN ('thanks', 'statement', 'digest', 'copy', 'test')", name="kind"),
         CheckConstraint(
             "state IN ('planned', 'sending', 'accepted', 'delivered', 'bounced', 'complained', 'failed', 'unknown',"
             " 'cancelled')",

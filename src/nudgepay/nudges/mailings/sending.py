@@ -33,6 +33,7 @@ from nudgepay.nudges.mailings.models import Mailing
 from nudgepay.nudges.mailings.settling import settle_accepted, settle_after
 from nudgepay.nudges.mailings.statements import compose_statement
 from nudgepay.nudges.mailings.thanks import compose_thanks
+from nudgepay.nudges.mailings.trials import compose_trial
 from nudgepay.nudges.setting_aside import OWN_TROUBLE, error_text
 from nudgepay.nudges.terms import Terms
 
@@ -41,6 +42,7 @@ COMPOSERS: Mapping[str, Callable[..., Composed]] = {
     "statement": compose_statement,
     "digest": compose_digest,
     "copy": compose_copy,
+    "test": compose_trial,
 }
 MOST = 500
 A_DAY = timedelta(days=1)

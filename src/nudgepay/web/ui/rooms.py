@@ -1,6 +1,6 @@
 """Every room of the operators' pages, in the order in which their routes are tried."""
 
-from nudgepay.web.ui import account, amnesty, clients, importing, insights, signing_in
+from nudgepay.web.ui import account, amnesty, clients, importing, insights, signing_in, texts
 from nudgepay.web.ui.invoice import routes as invoice
 from nudgepay.web.ui.invoices import bulk, editing, exporting, making, saved_views
 from nudgepay.web.ui.invoices import listing as invoices
@@ -25,6 +25,7 @@ ROOMS = (
     *(letters, letter, letter_decisions, runs),
     plan,
     *(closing, schedule_editing, schedules),
+    texts,
     insights,
     account,
 )

@@ -1,0 +1,106 @@
+"""An operator rewrites the friendly German text: sees it on a real invoice, tries it on herself, saves, takes it back."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from browser.conftest import Shop, Visitor, visiting
+from nudgepay import clock
+from nudgepay.nudges.mailings.sending import run_mailings
+from nudgepay.nudges.terms import terms_of
+from nudgepay.web.ui.cookies import Cookies
+from nudges.books import rows
+from web.ui.desk import signed_in_as
+
+pytestmark = pytest.mark.browser
+
+
+def letter_shown(page: Page) -> str:
+    """What stands in the frame of the preview, once it has settled."""
+    frame = page.locator("iframe[data-letter]")
+    expect(frame).to_have_count(1)
+    return frame.content_frame.locator("body").inner_text()
+
+
+def test_a_text_is_written_seen_tried_saved_and_taken_back(shop: Shop, colleague: Visitor) -> None:
+    with shop.runtime.db.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE clients SET locale = 'de'")
+    page = colleague.page
+    page.goto(f"{shop.url}/templates")
+    page.get_by_role("link", name="German: the standard text").nth(2).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overdue, German")
+    expect(page.locator("#preview-about")).to_contain_text("20260042INTERNATIONALDELIVERYNOTE4711")
+
+    page.locator("[data-picker] summary").click()
+    page.get_by_label("Number or client").fill("a-")
+    page.get_by_role("button", name="A-2 Klara").click()
+    expect(page.locator("#preview-about")).to_contain_text("Invoice A-2")
+    page.get_by_label("Text", exact=True).fill("das haben Sie gewiss nur übersehen: ")
+    page.get_by_role("button", name="{{ total }}").click()
+    expect(page.get_by_label("Text", exact=True)).to_have_value("das haben Sie gewiss nur übersehen: {{ total }}")
+    expect(page.locator("#preview-text")).to_contain_text("nur übersehen: 99,00\xa0€")
+    expect(page.locator("iframe[data-letter]").content_frame.locator("body")).to_contain_text("nur übersehen: 99,00")
+    assert "Ansehen und bezahlen" in letter_shown(page)
+    entries = page.evaluate("history.length")
+    page.get_by_label("Subject").fill("{{ nobody }}")
+    expect(page.locator("#found-subject")).to_contain_text("There is no variable “nobody”")
+    page.get_by_label("Subject").fill("Nur zur Erinnerung: {{ number }}")
+    expect(page.locator("#found-subject")).to_be_empty()
+    expect(page.locator(".preview-subject")).to_contain_text("Nur zur Erinnerung: A-2")
+    assert page.evaluate("history.length") == entries, "typing is no visit"
+
+    page.get_by_role("button", name="Send a test to me").click()
+    expect(page.locator("#tested")).to_contain_text("On its way to olga@desk.example")
+    settings = shop.runtime.settings
+    tried = run_mailings(
+        shop.runtime.db,
+        transport=shop.runtime.mail,
+        receipts=shop.runtime.receipts,
+        terms=terms_of(settings),
+        now=clock.now(),
+    )
+    assert dict(tried) == {"accepted": 1}
+
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("[data-told]")).to_contain_text("Saved as version 1")
+    assert shop.send_what_is_due() == 1
+    (sent,) = rows(shop.runtime.db, "SELECT subject, text_version FROM letters")
+    assert (sent.subject[:20], sent.text_version) == ("Nur zur Erinnerung: ", 1)
+    page.get_by_role("link", name="Versions").click()
+    page.get_by_role("button", name="Restore: The standard text").click()
+    expect(page.locator("[data-told]")).to_contain_text("is in force again")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".page-lead")).to_contain_text("Your own text, version 3")
+    assert colleague.complaints == []
+
+
+def test_the_editor_is_readable_by_everybody_and_works_without_a_script(browser: Browser, shop: Shop) -> None:
+    name = Cookies.of(shop.runtime.settings).name("session")
+    cookie = {"name": name, "value": signed_in_as(shop.runtime), "url": shop.url}
+    for size, scheme, paths in (
+        ("phone", "dark", ("/templates/overdue/de", "/templates/overdue/de/versions")),
+        ("desktop", "light", ("/templates", "/templates/overdue/de")),
+    ):
+        with visiting(browser, size=size, scheme=scheme) as visitor:
+            visitor.context.add_cookies([cookie])
+            for path in paths:
+                visitor.page.goto(shop.url + path)
+                visitor.page.wait_for_load_state("networkidle")
+                assert Axe().run(visitor.page).violations_count == 0, path
+                assert visitor.page.evaluate(
+                    "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+                )
+                assert visitor.page.evaluate("window.shifted") < 0.01, path
+            assert visitor.complaints == []
+    context = browser.new_context(java_script_enabled=False, locale="en-GB")
+    context.add_cookies([cookie])
+    page = context.new_page()
+    page.goto(f"{shop.url}/templates/manual/en")
+    page.get_by_label("Text", exact=True).fill("without a script: {{ total }} of {{ number }}")
+    page.get_by_role("button", name="Show what is typed").click()
+    expect(page.locator("iframe").content_frame.locator("body")).to_contain_text("without a script: €")
+    page.get_by_role("button", name="Refresh", exact=True).click()
+    expect(page.locator("#preview-text")).to_contain_text("without a script: €")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("[data-told]")).to_contain_text("Saved as version 1")
+    context.close()
