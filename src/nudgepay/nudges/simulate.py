@@ -1,6 +1,6 @@
 """What will go out, when, and why the rest will not: the engine run forward over its own answers. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,16 +23,24 @@ def simulate(
     """
     log: list[Decision] = []
     shown: dict[tuple[int, str, int, int | None], str | None] = {}
+    for _, answer in answers(client, rules=rules, calendar=calendar, start=start, end=end):
+        log += news(answer.due, shown)
+    return log
+
+
+def answers(
+    client: ClientFacts, *, rules: Rules, calendar: WorkCalendar, start: datetime, end: datetime
+) -> Iterator[tuple[datetime, Plan]]:
+    """The engine's answer at `start` and at each later instant up to `end` at which one could matter."""
     now: datetime | None = start
     for _ in range(MAX_LOOKS):
         if now is None or now > end:
             break
         answer = plan(client, rules=rules, calendar=calendar, now=now)
-        log += news(answer.due, shown)
+        yield now, answer
         client = as_if_done(client, answer, now)
         coming = (instant for instant in answer.next_at.values() if instant is not None and instant > now)
         now = min(coming, default=None)
-    return log
 
 
 def news(
