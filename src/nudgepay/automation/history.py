@@ -1,6 +1,5 @@
 """What ran and how it went: each job's last run, and the ledger page by page."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +16,7 @@ OUTCOMES = ("done", "failed", "abandoned", "busy", "running")
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """A job and its last run. `ok_at`: the last that went well. `request`: `todo` or `doing`, when it was asked for."""
+    """A job and its last run. `ok_at`: the last that went well. `request`: `todo` or `doing`, when asked for."""
 
     job: Job
     entry_id: int | None
@@ -55,13 +54,7 @@ SELECT n.name, last.id, last.started_at, last.ended_at, last.outcome, ok.started
 def job_states(session: Session, jobs: tuple[Job, ...] = SCHEDULE) -> list[JobState]:
     """Every job (or these) with its last run, in the order of the schedule."""
     rows = {row.name: row for row in session.execute(text(_STATES), {"names": [job.name for job in jobs]})}
-    return list(_states(jobs, rows))
-
-
-def _states(jobs: tuple[Job, ...], rows: dict[str, object]) -> Iterator[JobState]:
-    for job in jobs:
-        _, entry_id, started_at, ended_at, outcome, ok_at, request = rows[job.name]  # type: ignore[misc]
-        yield JobState(job, entry_id, started_at, ended_at, outcome, ok_at, request)
+    return [JobState(job, *rows[job.name][1:]) for job in jobs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What would leave if sending were on: the engine run forward over the clients who have something due. Changes nothing."""
+"""What would leave if sending were on: the engine run forward over whoever has something due. Changes nothing."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ class Outlook:
 
 
 def look_out(session: Session, *, terms: Terms, now: datetime) -> Outlook:
-    """What the next three days bring if nothing is paused, from at most MOST_CLIENTS clients, the longest waiting first."""
+    """What the next three days bring if nothing is paused, of at most MOST_CLIENTS clients, longest waiting first."""
     rules = replace(rules_now(session, terms.rules), sending_paused=False)
     outlook = Outlook(now)
     for client in _concerned(session, outlook):

@@ -72,7 +72,7 @@ def resume_sending(
 
     Raises SwitchMoved when the switch is not as it was `seen` (its `changed_at`; None does not ask).
     """
-    _locked_switch(session, environment=environment, actor=actor, seen=seen)
+    switch = _locked_switch(session, environment=environment, actor=actor, seen=seen)
     session.execute(
         text("UPDATE sending_switch SET paused_at = NULL, reason = NULL, changed_by = :actor, changed_at = now()"),
         {"actor": actor},
@@ -83,6 +83,7 @@ def resume_sending(
             " WHERE state = 'planned' AND held_reason = 'sending_paused'"
         )
     )
+    session.refresh(switch)
     audit.record(session, actor=actor, action="sending.resume", subject="sending_switch:1", after={"reason": reason})
     return int(getattr(woken, "rowcount", 0))
 

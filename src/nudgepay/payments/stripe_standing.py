@@ -29,7 +29,7 @@ class EventSeen:
 
 @dataclass(frozen=True, slots=True)
 class StripeStanding:
-    """`waiting` events, the oldest since `oldest_at`; `drift`: open differences; `sweep`: the last whole comparison."""
+    """`waiting` events, the oldest since `oldest_at`; `drift`: open differences; `sweep`: the last comparison."""
 
     waiting: int
     oldest_at: datetime | None
@@ -39,28 +39,29 @@ class StripeStanding:
     events: tuple[EventSeen, ...]
 
 
-_COUNTS = f"""
-SELECT (SELECT count(*) FROM (SELECT FROM stripe_events WHERE handled_at IS NULL LIMIT {CAP + 1}) AS w) AS waiting,
+_COUNTS = """
+SELECT (SELECT count(*) FROM (SELECT FROM stripe_events WHERE handled_at IS NULL LIMIT :cap) AS w) AS waiting,
        (SELECT min(received_at) FROM stripe_events WHERE handled_at IS NULL) AS oldest_at,
        (SELECT count(*) FROM (SELECT FROM notices WHERE resolved_at IS NULL AND kind = 'stripe.drift'
-                               LIMIT {CAP + 1}) AS d) AS drift
+                               LIMIT :cap) AS d) AS drift
 """
 _SWEEP = """
 SELECT started_at, details FROM ledger_entries
  WHERE kind = 'job' AND name = :name AND outcome = 'done' AND details ? 'events_found'
  ORDER BY started_at DESC LIMIT 1
 """
-_COLUMNS = "event_id, type, received_at, handled_at, outcome, error, attempts"
-_EVENTS = f"""
-(SELECT {_COLUMNS} FROM stripe_events WHERE handled_at IS NULL ORDER BY next_try_at LIMIT :most)
+_EVENTS = """
+(SELECT event_id, type, received_at, handled_at, outcome, error, attempts FROM stripe_events
+  WHERE handled_at IS NULL ORDER BY next_try_at LIMIT :most)
 UNION ALL
-(SELECT {_COLUMNS} FROM stripe_events WHERE handled_at IS NOT NULL ORDER BY handled_at DESC LIMIT :most)
+(SELECT event_id, type, received_at, handled_at, outcome, error, attempts FROM stripe_events
+  WHERE handled_at IS NOT NULL ORDER BY handled_at DESC LIMIT :most)
 """
 
 
 def read_stripe_standing(session: Session) -> StripeStanding:
     """Everything that the books know about Stripe's health. Asks nobody outside."""
-    counts = session.execute(text(_COUNTS)).one()
+    counts = session.execute(text(_COUNTS), {"cap": CAP + 1}).one()
     sweep = session.execute(text(_SWEEP), {"name": NAME}).one_or_none()
     rows = session.execute(text(_EVENTS), {"most": MOST_EVENTS}).all()
     return StripeStanding(

@@ -1,4 +1,4 @@
-"""A look at the outside that a person asks for: it takes long, so it is written down as it goes on and read from there."""
+"""A look at the outside that a person asks for: it takes long, so it is written down as it goes on."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -145,7 +145,7 @@ def _relay(runtime: Runtime) -> Iterator[Finding]:
         yield Finding("sender.receipts", "warning", found, cure)
     else:
         ok = settings.mail_transport == "outbox" or _log_is_readable(settings)
-        cure = "" if ok else said("Let this user read the file that SMTP_RECEIPTS names")
+        cure = said("") if ok else said("Let this user read the file that SMTP_RECEIPTS names")
         found = said("acceptance can be read back") if ok else said("the relay's log cannot be read")
         yield Finding("sender.receipts", "ok" if ok else "failed", found, cure)
 

@@ -43,7 +43,8 @@ SELECT (SELECT count(*) FROM (SELECT FROM operators WHERE disabled_at IS NULL LI
        (SELECT count(*) FROM (SELECT FROM invoices LIMIT :cap) AS i) AS invoices,
        (SELECT count(*) FROM (SELECT FROM invoices WHERE amnesty_at IS NOT NULL AND status = 'open' LIMIT :cap) AS a)
          AS waiting,
-       EXISTS (SELECT FROM ledger_entries WHERE kind = 'drill' AND name = 'cutover' AND outcome = 'done') AS rehearsed,
+       EXISTS (SELECT FROM ledger_entries
+                WHERE kind = 'drill' AND name = 'cutover' AND outcome = 'done') AS rehearsed,
        EXISTS (SELECT FROM letters) AS wrote,
        (SELECT paused_at IS NULL FROM sending_switch WHERE id = 1) AS sending,
        (SELECT count(*) FROM procrastinate.procrastinate_workers

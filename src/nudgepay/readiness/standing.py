@@ -1,4 +1,4 @@
-"""How an installation stands right now, as far as it costs next to nothing to ask: versions, size, connections, workers."""
+"""How an installation stands, as far as it costs nothing to ask: versions, size, connections, workers."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
