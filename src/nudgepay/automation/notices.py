@@ -57,7 +57,7 @@ def notice_counts(session: Session) -> dict[str, int]:
     """How many of each kind are open, of the first CAP + 1."""
     capped = select(Notice.kind).where(Notice.resolved_at.is_(None)).order_by(Notice.id).limit(CAP + 1).subquery()
     rows = session.execute(select(capped.c.kind, func.count()).group_by(capped.c.kind))
-    return {kind: count for kind, count in rows.tuples()}  # noqa: C416  # rows are no tuples to mypy
+    return {row[0]: row[1] for row in rows}
 
 
 def one_notice(session: Session, notice_id: int) -> Notice:

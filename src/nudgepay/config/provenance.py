@@ -12,12 +12,12 @@ INTERNAL = frozenset({"references", "plain_secrets", "source_problems"})
 
 
 def source_of(settings: Settings, name: str) -> Source:
-    """How the setting (by attribute name) came here; `unset` for one that has no value."""
+    """How the setting (by attribute name) came here; `unset` for one that has no value or an empty one."""
     if name in settings.references:
         return "reference"
     if name in settings.plain_secrets:
         return "environment"
-    if getattr(settings, name) is None:
+    if getattr(settings, name) in (None, ""):
         return "unset"
     if name not in settings.model_fields_set:
         return "default"

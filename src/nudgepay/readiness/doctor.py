@@ -133,7 +133,7 @@ def _relay(runtime: Runtime) -> Iterator[Finding]:
             said("The relay takes letters: %(found)s", found=found) if settings.mail_transport == "smtp" else found,
         )
     except (MailError, NudgePayError) as error:
-        cure = (
+        cure: str = (
             said("Check the SMTP_ settings and the relay")
             if settings.mail_transport == "smtp"
             else said("Check the directory")
@@ -145,7 +145,7 @@ def _relay(runtime: Runtime) -> Iterator[Finding]:
         yield Finding("sender.receipts", "warning", found, cure)
     else:
         ok = settings.mail_transport == "outbox" or _log_is_readable(settings)
-        cure = said("") if ok else said("Let this user read the file that SMTP_RECEIPTS names")
+        cure = "" if ok else said("Let this user read the file that SMTP_RECEIPTS names")
         found = said("acceptance can be read back") if ok else said("the relay's log cannot be read")
         yield Finding("sender.receipts", "ok" if ok else "failed", found, cure)
 

@@ -34,9 +34,10 @@ VERDICTS: dict[str, tuple[str, str]] = {
 def sentence(page: Page, recorded: dict[str, Any]) -> str:
     """What `Finding.record` wrote down, in the person's language."""
     text, values = str(recorded.get("text", "")), recorded.get("values") or {}
-    if not text or not values:
-        return page.gettext(text) if text else ""
-    try:
-        return page.gettext(text) % values
-    except (KeyError, TypeError, ValueError):
-        return text
+    said = page.gettext(text) if text else ""
+    if values:
+        try:
+            said %= values
+        except (KeyError, TypeError, ValueError):
+            return text
+    return said if text.startswith("%(") else said[:1].upper() + said[1:]
