@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from nudgepay.nudges.facts import ClientFacts, LetterPlan
+from nudgepay.nudges.facts import ClientFacts, LetterPlan, Plan
 from nudgepay.nudges.queries import load_clients, rules_now
 from nudgepay.nudges.simulate import answers
 from nudgepay.nudges.terms import Terms
@@ -42,7 +42,7 @@ class ComingLetter:
 class Outlook:
     """`letters` in order of time. `is_whole`: no client was left out; else the figures are lower bounds.
 
-    `held` counts what stays silent now for another reason than the pause; `unplannable` clients cannot be judged.
+    `held` counts what is due and stays silent all the same, by reason; `unplannable` clients cannot be judged.
     """
 
     now: datetime
@@ -72,14 +72,22 @@ def look_out(session: Session, *, terms: Terms, now: datetime) -> Outlook:
     outlook = Outlook(now)
     for client in _concerned(session, outlook):
         try:
-            for at, answer in answers(client, rules=rules, calendar=terms.calendar, start=now, end=now + AHEAD):
-                outlook.letters += [_coming(client, letter, at) for letter in answer.letters]
-                if at == now:
-                    outlook.held.update(one.reason or "" for one in answer.due if one.action == "hold")
+            seen = list(answers(client, rules=rules, calendar=terms.calendar, start=now, end=now + AHEAD))
         except UNPLANNABLE:
             outlook.unplannable += 1
+            continue
+        outlook.letters += [_coming(client, letter, at) for at, answer in seen for letter in answer.letters]
+        outlook.held.update(_silent_throughout([answer for _, answer in seen]))
     outlook.letters.sort(key=lambda letter: (letter.at, letter.client, letter.client_id))
     return outlook
+
+
+def _silent_throughout(seen: list[Plan]) -> Iterator[str]:
+    """Why what is due now does not go in the whole time: the reason of each step that is held and never sent."""
+    sent = {(one.invoice_id, one.step) for answer in seen for letter in answer.letters for one in letter.decisions}
+    for one in seen[0].due:
+        if one.action == "hold" and one.reason is not None and (one.invoice_id, one.step) not in sent:
+            yield one.reason
 
 
 def _coming(client: ClientFacts, letter: LetterPlan, at: datetime) -> ComingLetter:

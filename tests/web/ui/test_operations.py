@@ -218,7 +218,7 @@ def test_jobs_are_shown_with_their_last_run_in_words(desk: Desk) -> None:
     for title, _, _ in JOBS.values():
         assert title in page
     assert "Done" in page
-    assert "Running" in page
+    assert "Under way" in page
     assert "every day at 03:17 UTC" in page
     assert "* *" not in page, "no cron line is left without words"
     one = desk.get("/operations/jobs/nudge_pass").text

@@ -19,7 +19,8 @@ from nudgepay.web.ui.operations.words import JOBS, OUTCOMES, QUEUES, TABS
 from nudgepay.web.ui.page import Page, allowed
 
 router = APIRouter()
-MOST_NOTICES = 5
+MOST_KINDS = 8
+TONES = ("bad", "warn", "info")
 TROUBLED = frozenset({"failed", "abandoned"})
 
 
@@ -44,7 +45,7 @@ def overview(page: Annotated[Page, allowed(Permission.OPERATION_READ)], session:
         cap=CAP,
         notices=sum(counts.values()),
         notice_cap=tasks.CAP,
-        kinds=sorted(counts.items(), key=lambda item: -item[1])[:MOST_NOTICES],
+        kinds=sorted(counts.items(), key=_by_weight)[:MOST_KINDS],
         notice_words=NOTICES,
         unknown=UNKNOWN,
         troubled=[state for state in states if state.outcome in TROUBLED],
@@ -52,3 +53,8 @@ def overview(page: Annotated[Page, allowed(Permission.OPERATION_READ)], session:
         outcomes=OUTCOMES,
         standing=read_standing(session),
     )
+
+
+def _by_weight(item: tuple[str, int]) -> tuple[int, int]:
+    kind, count = item
+    return TONES.index(NOTICES.get(kind, UNKNOWN).tone), -count

@@ -82,7 +82,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "failed": ("bad", N_("Failed")),
     "abandoned": ("bad", N_("Never ended")),
     "busy": ("", N_("Another was at it")),
-    "running": ("info", N_("Running")),
+    "running": ("info", N_("Under way")),
 }
 """Tone and word of a run's end."""
 _DAILY = re.compile(r"(\d+) (\d+) \* \* \* 0")
