@@ -126,7 +126,8 @@ SELECT i.*, c.country, c.schedule_name AS client_schedule
   FROM invoices i JOIN clients c ON c.id = i.client_id
  WHERE i.client_id = ANY(:ids)
    AND (i.status = 'open' OR EXISTS (
-        SELECT FROM reminders r WHERE r.invoice_id = i.id AND r.state IN ('planned', 'claimed')))
+        SELECT FROM reminders r WHERE r.client_id = i.client_id AND r.invoice_id = i.id
+           AND r.state IN ('planned', 'claimed')))
  ORDER BY i.due_on, i.id
 """
 

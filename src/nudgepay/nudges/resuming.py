@@ -66,13 +66,15 @@ class Outlook:
         return dict(sorted(found.items()))
 
 
-def look_out(session: Session, *, terms: Terms, now: datetime) -> Outlook:
-    """What the next three days bring if nothing is paused, of at most MOST_CLIENTS clients, longest waiting first."""
+def look_out(
+    session: Session, *, terms: Terms, now: datetime, ahead: timedelta = AHEAD, most: int = MOST_CLIENTS
+) -> Outlook:
+    """What the time ahead brings if nothing is paused, of at most so many clients, the longest waiting first."""
     rules = replace(rules_now(session, terms.rules), sending_paused=False)
     outlook = Outlook(now)
-    for client in _concerned(session, outlook):
+    for client in _concerned(session, outlook, until=now + ahead, most=most):
         try:
-            seen = list(answers(client, rules=rules, calendar=terms.calendar, start=now, end=now + AHEAD))
+            seen = list(answers(client, rules=rules, calendar=terms.calendar, start=now, end=now + ahead))
         except UNPLANNABLE:
             outlook.unplannable += 1
             continue
@@ -111,11 +113,11 @@ SELECT client_id FROM (
 """
 
 
-def _concerned(session: Session, outlook: Outlook) -> Iterator[ClientFacts]:
-    asked = {"until": outlook.now + AHEAD, "rows": MOST_ROWS, "clients": MOST_CLIENTS + 1}
+def _concerned(session: Session, outlook: Outlook, *, until: datetime, most: int) -> Iterator[ClientFacts]:
+    asked = {"until": until, "rows": MOST_ROWS, "clients": most + 1}
     ids = list(session.scalars(text(_DUE), asked))
-    outlook.is_whole = len(ids) <= MOST_CLIENTS
-    ids = ids[:MOST_CLIENTS]
+    outlook.is_whole = len(ids) <= most
+    ids = ids[:most]
     outlook.clients = len(ids)
     for start in range(0, len(ids), AT_ONCE):
         yield from load_clients(session, ids[start : start + AT_ONCE], now=outlook.now).values()

@@ -1,5 +1,6 @@
 """`/operations/jobs`: each job, when it runs and how it went; run now, by handing it to a worker."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -23,6 +24,8 @@ from nudgepay.web.ui.page import Page, allowed
 router = APIRouter()
 ReadPage = Annotated[Page, allowed(Permission.OPERATION_READ)]
 FIRST_LETTERS = 5
+MOST_CLIENTS = 100
+"""Looked at for what a run would send; a page is no pass."""
 
 
 @router.get("/operations/jobs", response_class=HTMLResponse)
@@ -76,9 +79,11 @@ def run_now(job: str, page: Annotated[Page, allowed(Permission.JOB_RUN)], sessio
 
 def _outlook(page: Page, session: Session, job: str) -> Outlook | None:
     """What would leave, for the one job that lets reminders leave."""
-    if job != "nudge_pass" or not page.may(Permission.JOB_RUN):
+    is_refresh = "hx-request" in page.request.headers
+    if job != "nudge_pass" or is_refresh or not page.may(Permission.JOB_RUN):
         return None
-    return look_out(session, terms=terms_of(page.runtime.settings), now=page.now)
+    terms = terms_of(page.runtime.settings)
+    return look_out(session, terms=terms, now=page.now, ahead=timedelta(0), most=MOST_CLIENTS)
 
 
 def _is_watched(state: JobState) -> bool:
