@@ -17,10 +17,13 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-UI = Path(__file__).parents[1] / "src" / "nudgepay" / "web" / "ui"
+SOURCE = Path(__file__).parents[1] / "src" / "nudgepay"
+UI = SOURCE / "web" / "ui"
+MARKED = (UI, SOURCE / "readiness")
+"""Where texts for people are written."""
 LOCALE = UI / "locale"
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
-KEYWORDS = dict(DEFAULT_KEYWORDS) | {"_": None, "N_": None, "N2_": (1, 2)}
+KEYWORDS = dict(DEFAULT_KEYWORDS) | {"_": None, "N_": None, "N2_": (1, 2), "said": None}
 JINJA = {"trimmed": "false", "silent": "false", "extensions": "jinja2.ext.do,jinja2.ext.i18n"}
 NO_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -29,8 +32,9 @@ def sources() -> Catalog:
     """Every text that the sources mark."""
     found = Catalog(creation_date=NO_DAY)
     options = {"templates/**.html": JINJA}
-    for name, _, text, comments, context in extract_from_dir(UI, METHODS, options, KEYWORDS):
-        found.add(text, None, [(name, 0)], auto_comments=comments, context=context)
+    for directory in MARKED:
+        for name, _, text, comments, context in extract_from_dir(directory, METHODS, options, KEYWORDS):
+            found.add(text, None, [(name, 0)], auto_comments=comments, context=context)
     return found
 
 

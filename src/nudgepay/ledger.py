@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Identity, Index, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from nudgepay import clock, metrics
@@ -40,6 +41,7 @@ class Notice(Base):
     __table_args__ = (
         Index("uq_notices_open", "dedup_key", unique=True, postgresql_where=text("resolved_at IS NULL")),
         Index("ix_notices_open", "kind", "created_at", "id", postgresql_where=text("resolved_at IS NULL")),
+        Index("ix_notices_open_in_order", "id", postgresql_where=text("resolved_at IS NULL")),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -108,6 +110,46 @@ def open_notices(session: Session) -> list[Notice]:
     return list(session.scalars(query))
 
 
+def reopen_notice(session: Session, notice_id: int) -> bool:
+    """Take back that a notice was closed; False when it is open, or another with its key is."""
+    found = session.get(Notice, notice_id, with_for_update=True)
+    if found is None or found.resolved_at is None:
+        return False
+    same = select(Notice.id).where(Notice.dedup_key == found.dedup_key, Notice.resolved_at.is_(None))
+    if session.scalar(same) is not None:
+        return False
+    try:
+        with session.begin_nested():
+            found.resolved_at = found.resolved_by = None
+            session.flush()
+    except IntegrityError:
+        return False
+    return True
+
+
+def begin(session: Session, *, kind: str, name: str, actor: str) -> int:
+    """Write the start entry of a run; returns its id."""
+    entry = LedgerEntry(kind=kind, name=name, actor=actor)
+    session.add(entry)
+    session.flush()
+    return entry.id
+
+
+def tell_progress(session: Session, entry_id: int, details: dict[str, Any]) -> None:
+    """What a run that goes on has found so far."""
+    running = update(LedgerEntry).where(LedgerEntry.id == entry_id, LedgerEntry.ended_at.is_(None))
+    session.execute(running.values(details=details))
+
+
+def end(session: Session, entry_id: int, *, outcome: str, details: dict[str, Any]) -> None:
+    """Write the end of a run."""
+    session.execute(
+        update(LedgerEntry)
+        .where(LedgerEntry.id == entry_id)
+        .values(ended_at=func.clock_timestamp(), outcome=outcome, details=details)
+    )
+
+
 @contextmanager
 def execution(db: Database, *, kind: str, name: str, actor: str) -> Iterator[dict[str, Any]]:
     """Write the start entry, run the body, write the end entry; the body fills the yielded details.
@@ -115,10 +157,7 @@ def execution(db: Database, *, kind: str, name: str, actor: str) -> Iterator[dic
     Without a start entry the body does not run. An error is recorded as outcome `failed` and re-raised.
     """
     with db.independent() as session:
-        entry = LedgerEntry(kind=kind, name=name, actor=actor)
-        session.add(entry)
-        session.flush()
-        entry_id = entry.id
+        entry_id = begin(session, kind=kind, name=name, actor=actor)
     details: dict[str, Any] = {}
     outcome = "failed"
     started = clock.monotonic()
@@ -130,11 +169,7 @@ def execution(db: Database, *, kind: str, name: str, actor: str) -> Iterator[dic
         raise
     finally:
         with db.independent() as session:
-            session.execute(
-                update(LedgerEntry)
-                .where(LedgerEntry.id == entry_id)
-                .values(ended_at=func.clock_timestamp(), outcome=outcome, details=details)
-            )
+            end(session, entry_id, outcome=outcome, details=details)
         if kind == "job":
             metrics.automation_jobs.labels(job=name, status=outcome).inc()
             metrics.automation_job_seconds.labels(job=name).observe(clock.monotonic() - started)

@@ -22,12 +22,12 @@ class Waiting:
 
 _QUEUES = {
     "planning": (
-        "invoices WHERE next_at <= clock_timestamp()",
-        "SELECT next_at FROM invoices WHERE next_at <= clock_timestamp() ORDER BY next_at LIMIT 1",
+        "invoices WHERE next_at <= statement_timestamp()",
+        "SELECT next_at FROM invoices WHERE next_at <= statement_timestamp() ORDER BY next_at LIMIT 1",
     ),
     "reminders": (
-        "reminders WHERE state = 'planned' AND look_at <= clock_timestamp()",
-        "SELECT look_at FROM reminders WHERE state = 'planned' AND look_at <= clock_timestamp()"
+        "reminders WHERE state = 'planned' AND look_at <= statement_timestamp()",
+        "SELECT look_at FROM reminders WHERE state = 'planned' AND look_at <= statement_timestamp()"
         " ORDER BY look_at LIMIT 1",
     ),
     "stripe_events": (
@@ -47,7 +47,7 @@ QUEUES = tuple(_QUEUES)
 
 _BACKLOG = " UNION ALL ".join(
     f"SELECT '{queue}', (SELECT count(*) FROM (SELECT FROM {rows} LIMIT :cap) AS capped),"  # noqa: S608  # text of ours
-    f" extract(epoch FROM clock_timestamp() - ({oldest}))"
+    f" extract(epoch FROM statement_timestamp() - ({oldest}))"
     for queue, (rows, oldest) in _QUEUES.items()
 )
 
@@ -61,17 +61,17 @@ def read_backlog(session: Session) -> list[Waiting]:
 
 _LATE = """
 SELECT 'planning' AS queue
- WHERE EXISTS (SELECT FROM invoices WHERE next_at <= clock_timestamp() - CAST(:patience AS interval))
+ WHERE EXISTS (SELECT FROM invoices WHERE next_at <= statement_timestamp() - CAST(:patience AS interval))
 UNION ALL
 SELECT 'reminders'
  WHERE EXISTS (SELECT FROM reminders
-                WHERE state = 'planned' AND look_at <= clock_timestamp() - CAST(:patience AS interval)
-                  AND updated_at <= clock_timestamp() - CAST(:patience AS interval))
+                WHERE state = 'planned' AND look_at <= statement_timestamp() - CAST(:patience AS interval)
+                  AND updated_at <= statement_timestamp() - CAST(:patience AS interval))
 UNION ALL
 SELECT 'stripe_events'
  WHERE EXISTS (SELECT FROM stripe_events
-                WHERE handled_at IS NULL AND received_at <= clock_timestamp() - CAST(:patience AS interval)
-                  AND (attempts = 0 OR next_try_at <= clock_timestamp() - interval '1 minute'))
+                WHERE handled_at IS NULL AND received_at <= statement_timestamp() - CAST(:patience AS interval)
+                  AND (attempts = 0 OR next_try_at <= statement_timestamp() - interval '1 minute'))
 """
 
 

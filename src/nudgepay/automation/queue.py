@@ -1,5 +1,7 @@
 """Procrastinate's rows, in a schema of their own. They carry no truth: each says only that there may be work."""
 
+from collections.abc import Sequence
+
 from procrastinate import App, PsycopgConnector
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -38,13 +40,21 @@ def retry_stalled(session: Session) -> int:
     """Ask again for what lost workers had in hand, each job once; returns how many were lost."""
     session.execute(text("SET LOCAL search_path = procrastinate"))
     lost = session.scalars(text(f"DELETE {_STALLED} RETURNING task_name"), {"silent": SILENT_SECONDS}).all()
-    session.execute(
+    session.execute(text("SET LOCAL search_path = public"))
+    ask(session, sorted(set(lost)))
+    return len(lost)
+
+
+def ask(session: Session, names: Sequence[str]) -> int:
+    """Put a request for each of these jobs into the queue; returns how many are new: one that waits is enough."""
+    session.execute(text("SET LOCAL search_path = procrastinate"))
+    made = session.scalars(
         text(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock)"
             " SELECT :queue, name, name FROM unnest(CAST(:names AS text[])) AS name"
-            " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING"
+            " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING RETURNING id"
         ),
-        {"queue": NAME, "names": sorted(set(lost))},
-    )
+        {"queue": NAME, "names": list(names)},
+    ).all()
     session.execute(text("SET LOCAL search_path = public"))
-    return len(lost)
+    return len(made)

@@ -70,7 +70,8 @@ _INVOICES = """
 SELECT id FROM invoices i
  WHERE client_id = ANY(:ids)
    AND (status = 'open' OR EXISTS (
-        SELECT FROM reminders r WHERE r.invoice_id = i.id AND r.state IN ('planned', 'claimed')))
+        SELECT FROM reminders r WHERE r.client_id = i.client_id AND r.invoice_id = i.id
+           AND r.state IN ('planned', 'claimed')))
  ORDER BY id FOR NO KEY UPDATE
 """
 

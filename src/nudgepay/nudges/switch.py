@@ -1,12 +1,19 @@
 """The big switch: whether anything may leave. A first start in production begins paused."""
 
+from datetime import datetime
+
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from nudgepay import audit
+from nudgepay.errors import Conflict
 from nudgepay.nudges.answers import SendingSwitch
 
 FIRST_START = "first start: look at `nudgepay plan`, then `nudgepay sending resume`"
+
+
+class SwitchMoved(Conflict):
+    """Somebody else has moved the switch since it was looked at."""
 
 
 def ensure_switch(session: Session, *, environment: str, actor: str) -> SendingSwitch:
@@ -34,10 +41,19 @@ def pause_reason(session: Session) -> str | None:
     return found
 
 
-def pause_sending(session: Session, *, reason: str, environment: str, actor: str) -> None:
-    """Nothing leaves from the next last look on."""
-    switch = ensure_switch(session, environment=environment, actor=actor)
-    session.refresh(switch, with_for_update=True)
+def read_switch(session: Session) -> SendingSwitch | None:
+    """The switch as it stands; None before the first start."""
+    return session.scalars(select(SendingSwitch)).one_or_none()
+
+
+def pause_sending(
+    session: Session, *, reason: str, environment: str, actor: str, seen: datetime | None = None
+) -> SendingSwitch:
+    """Nothing leaves from the next last look on. Raises SwitchMoved when the switch is not as it was `seen`.
+
+    `seen`: `changed_at` of the switch that the person looked at; None does not ask.
+    """
+    switch = _locked_switch(session, environment=environment, actor=actor, seen=seen)
     session.execute(
         text(
             "UPDATE sending_switch SET paused_at = now(), reason = :reason, changed_by = :actor, changed_at = now()"
@@ -45,11 +61,18 @@ def pause_sending(session: Session, *, reason: str, environment: str, actor: str
         {"reason": reason, "actor": actor},
     )
     audit.record(session, actor=actor, action="sending.pause", subject="sending_switch:1", after={"reason": reason})
+    session.refresh(switch)
+    return switch
 
 
-def resume_sending(session: Session, *, environment: str, actor: str, reason: str | None = None) -> int:
-    """Letters may leave again; returns how many reminders were held only by the pause."""
-    ensure_switch(session, environment=environment, actor=actor)
+def resume_sending(
+    session: Session, *, environment: str, actor: str, reason: str | None = None, seen: datetime | None = None
+) -> int:
+    """Letters may leave again; returns how many reminders were held only by the pause.
+
+    Raises SwitchMoved when the switch is not as it was `seen` (its `changed_at`; None does not ask).
+    """
+    switch = _locked_switch(session, environment=environment, actor=actor, seen=seen)
     session.execute(
         text("UPDATE sending_switch SET paused_at = NULL, reason = NULL, changed_by = :actor, changed_at = now()"),
         {"actor": actor},
@@ -60,5 +83,14 @@ def resume_sending(session: Session, *, environment: str, actor: str, reason: st
             " WHERE state = 'planned' AND held_reason = 'sending_paused'"
         )
     )
+    session.refresh(switch)
     audit.record(session, actor=actor, action="sending.resume", subject="sending_switch:1", after={"reason": reason})
     return int(getattr(woken, "rowcount", 0))
+
+
+def _locked_switch(session: Session, *, environment: str, actor: str, seen: datetime | None) -> SendingSwitch:
+    switch = ensure_switch(session, environment=environment, actor=actor)
+    session.refresh(switch, with_for_update=True)
+    if seen is not None and switch.changed_at != seen:
+        raise SwitchMoved("somebody else has moved the switch since you looked: look again, then decide")
+    return switch

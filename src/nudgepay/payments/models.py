@@ -165,7 +165,10 @@ class StripeEvent(Base):
     """An event as Stripe sent it: stored before it is answered, applied later, never lost."""
 
     __tablename__ = "stripe_events"
-    __table_args__ = (Index("ix_stripe_events_waiting", "next_try_at", postgresql_where=text("handled_at IS NULL")),)
+    __table_args__ = (
+        Index("ix_stripe_events_waiting", "next_try_at", postgresql_where=text("handled_at IS NULL")),
+        Index("ix_stripe_events_handled_at", "handled_at", postgresql_where=text("handled_at IS NOT NULL")),
+    )
 
     event_id: Mapped[str] = mapped_column(primary_key=True)
     type: Mapped[str]

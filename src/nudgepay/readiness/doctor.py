@@ -18,7 +18,7 @@ from nudgepay.gateways.mailbox import MailboxUnavailable, mailbox_for
 from nudgepay.gateways.stripe import StripeGateway, StripeKeyRejected
 from nudgepay.gateways.transports import probe_transport
 from nudgepay.nudges.switch import pause_reason
-from nudgepay.readiness.findings import Finding, Verdict
+from nudgepay.readiness.findings import Finding, Verdict, said
 from nudgepay.readiness.sender import sender_findings
 from nudgepay.runtime import Runtime
 from nudgepay.schema_lifecycle.revisions import current, misfit
@@ -39,16 +39,22 @@ def doctor_findings(runtime: Runtime, *, late: Late) -> Iterator[Finding]:
         yield from _books(runtime, late)
     except DatabaseUnavailable as error:
         yield Finding("database", "failed", f"cannot be reached ({error})", "Check DATABASE_URL and the server")
+    yield from outside_findings(runtime)
+    yield _disk(settings)
+
+
+def outside_findings(runtime: Runtime) -> Iterator[Finding]:
+    """What others must do for us: the relay, DNS, the mailbox of bounces, Stripe. Slow: it waits for each of them."""
+    settings = runtime.settings
     yield from _relay(runtime)
     if settings.mail_transport == "smtp":
         servers = tuple(part.strip() for part in settings.dns_servers.split(",") if part.strip())
         yield from sender_findings(settings, Dns(servers))
     else:
-        cure = "Set MAIL_TRANSPORT=smtp for real letters"
-        yield Finding("sender.dns", "not_checked", "letters go to files, nobody receives them", cure)
+        cure = said("Set MAIL_TRANSPORT=smtp for real letters")
+        yield Finding("sender.dns", "not_checked", said("letters go to files, nobody receives them"), cure)
     yield _bounces(settings)
     yield _stripe(settings, runtime.stripe)
-    yield _disk(settings)
 
 
 def _database(runtime: Runtime) -> Iterator[Finding]:
@@ -120,20 +126,27 @@ def _counted(name: str, count: int, what: str, cure: str) -> Finding:
 def _relay(runtime: Runtime) -> Iterator[Finding]:
     settings = runtime.settings
     try:
-        yield Finding("sender.relay", "ok", probe_transport(settings))
+        found = probe_transport(settings)
+        yield Finding(
+            "sender.relay",
+            "ok",
+            said("The relay takes letters: %(found)s", found=found) if settings.mail_transport == "smtp" else found,
+        )
     except (MailError, NudgePayError) as error:
-        cure = (
-            "Check the SMTP_ settings and the relay" if settings.mail_transport == "smtp" else "Check the directory"
+        cure: str = (
+            said("Check the SMTP_ settings and the relay")
+            if settings.mail_transport == "smtp"
+            else said("Check the directory")
         )
         yield Finding("sender.relay", "failed", str(error), cure)
     if isinstance(runtime.receipts, NoReceipts):
-        cure = "Send through a relay whose log can be read (SMTP_RECEIPTS=postfix:PATH)"
-        found = "acceptance cannot be read back: every letter in doubt needs a person"
+        cure = said("Send through a relay whose log can be read (SMTP_RECEIPTS=postfix:PATH)")
+        found = said("acceptance cannot be read back: every letter in doubt needs a person")
         yield Finding("sender.receipts", "warning", found, cure)
     else:
         ok = settings.mail_transport == "outbox" or _log_is_readable(settings)
-        cure = "" if ok else "Let this user read the file that SMTP_RECEIPTS names"
-        found = "acceptance can be read back" if ok else "the relay's log cannot be read"
+        cure = "" if ok else said("Let this user read the file that SMTP_RECEIPTS names")
+        found = said("acceptance can be read back") if ok else said("the relay's log cannot be read")
         yield Finding("sender.receipts", "ok" if ok else "failed", found, cure)
 
 
@@ -149,32 +162,38 @@ def _bounces(settings: Settings) -> Finding:
     address = settings.secret("bounce_mailbox")
     if address is None:
         if settings.secret("mail_webhook_secret") is not None:
-            return Finding("bounces", "ok", "come through POST /webhooks/mail")
-        cure = "Set BOUNCE_MAILBOX, or MAIL_WEBHOOK_SECRET for your provider's hook"
-        return Finding("bounces", "warning", "are not read: only refusals at once are seen", cure)
+            return Finding("bounces", "ok", said("come through POST /webhooks/mail"))
+        cure = said("Set BOUNCE_MAILBOX, or MAIL_WEBHOOK_SECRET for your provider's hook")
+        return Finding("bounces", "warning", said("are not read: only refusals at once are seen"), cure)
     try:
         with closing(mailbox_for(address)) as box:
             next(iter(box.unread()), None)
     except MailboxUnavailable as error:
-        return Finding("bounces", "failed", str(error), "Check BOUNCE_MAILBOX")
-    return Finding("bounces", "ok", "the mailbox can be read")
+        return Finding("bounces", "failed", str(error), said("Check BOUNCE_MAILBOX"))
+    return Finding("bounces", "ok", said("the mailbox can be read"))
 
 
 def _stripe(settings: Settings, gateway: StripeGateway | None) -> Finding:
     if gateway is None:
-        return Finding("stripe", "not_checked", "no key: bank transfer alone", "Set STRIPE_SECRET_KEY to take cards")
+        return Finding(
+            "stripe", "not_checked", said("no key: bank transfer alone"), said("Set STRIPE_SECRET_KEY to take cards")
+        )
     try:
         account = gateway.retrieve_account()
     except StripeKeyRejected:
-        return Finding("stripe", "failed", "refuses the key", "Set a valid STRIPE_SECRET_KEY")
+        return Finding("stripe", "failed", said("refuses the key"), said("Set a valid STRIPE_SECRET_KEY"))
     except NudgePayError as error:
-        return Finding("stripe", "not_checked", f"could not be asked ({error})", "Run it again later")
+        return Finding(
+            "stripe", "not_checked", said("could not be asked (%(error)s)", error=error), said("Run it again later")
+        )
     if settings.stripe_account is not None and account["id"] != settings.stripe_account:
-        return Finding("stripe", "failed", "the key belongs to another account", "Correct STRIPE_ACCOUNT or the key")
+        return Finding(
+            "stripe", "failed", said("the key belongs to another account"), said("Correct STRIPE_ACCOUNT or the key")
+        )
     if settings.secret("stripe_webhook_secret") is None:
-        cure = "Add an endpoint for BASE_URL/webhooks/stripe and set STRIPE_WEBHOOK_SECRET"
-        return Finding("stripe", "warning", "answers, but its events are not taken in", cure)
-    return Finding("stripe", "ok", "answers, and its events are taken in")
+        cure = said("Add an endpoint for BASE_URL/webhooks/stripe and set STRIPE_WEBHOOK_SECRET")
+        return Finding("stripe", "warning", said("answers, but its events are not taken in"), cure)
+    return Finding("stripe", "ok", said("answers, and its events are taken in"))
 
 
 def _disk(settings: Settings) -> Finding:

@@ -7,6 +7,20 @@ from typing import Any, Literal
 Verdict = Literal["ok", "warning", "failed", "not_checked"]
 
 
+class Said(str):
+    """A sentence that remembers its template and its values, so that pages can say it in another language."""
+
+    template: str
+    values: dict[str, Any]
+
+
+def said(template: str, **values: Any) -> Said:
+    """The sentence; `template` holds `%(name)s` for each value and is what translators read."""
+    made = Said(template % values if values else template)
+    made.template, made.values = template, values
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """`name` is stable, for scripts; `cure` is empty when nothing is to be done. Never holds a secret."""
@@ -19,6 +33,24 @@ class Finding:
     def document(self) -> dict[str, Any]:
         """For `--json`."""
         return asdict(self)
+
+    def record(self) -> dict[str, Any]:
+        """For the ledger: with the templates and values, so that pages can say it in another language."""
+        return {
+            "name": self.name,
+            "verdict": self.verdict,
+            "found": _recorded(self.found),
+            "cure": _recorded(self.cure),
+        }
+
+
+def _recorded(sentence: str) -> dict[str, Any]:
+    if not isinstance(sentence, Said):
+        return {"text": sentence, "values": {}}
+    values = {
+        name: value if isinstance(value, int | float) else str(value) for name, value in sentence.values.items()
+    }
+    return {"text": sentence.template, "values": values}
 
 
 def is_healthy(findings: Iterable[Finding]) -> bool:

@@ -7,11 +7,13 @@ from nudgepay.web.ui.invoices import listing as invoices
 from nudgepay.web.ui.letters import deciding as letter_decisions
 from nudgepay.web.ui.letters import letter, runs
 from nudgepay.web.ui.letters import listing as letters
+from nudgepay.web.ui.operations import history, jobs, notices, overview, sending
 from nudgepay.web.ui.plan import pages as plan
 from nudgepay.web.ui.schedules import closing
 from nudgepay.web.ui.schedules import editing as schedule_editing
 from nudgepay.web.ui.schedules import pages as schedules
 from nudgepay.web.ui.search import pages as search
+from nudgepay.web.ui.settings import business, first_steps, sender, stripe
 from nudgepay.web.ui.today import pages as today
 
 ROOMS = (
@@ -27,5 +29,7 @@ ROOMS = (
     *(closing, schedule_editing, schedules),
     texts,
     insights,
+    *(business, sender, stripe, first_steps),
+    *(overview, notices, jobs, history, sending),
     account,
 )
