@@ -73,18 +73,6 @@ def resolve_notice(session: Session, dedup_key: str, *, actor: str) -> bool:
     return result.first() is not None
 
 
-def reopen_notice(session: Session, notice_id: int) -> bool:
-    """Take a person's "done" back; False when it is open, or another with the same key is."""
-    again = select(Notice.dedup_key).where(Notice.resolved_at.is_(None))
-    result = session.execute(
-        update(Notice)
-        .where(Notice.id == notice_id, Notice.resolved_at.is_not(None), Notice.dedup_key.not_in(again))
-        .values(resolved_at=None, resolved_by=None)
-        .returning(Notice.id)
-    )
-    return result.first() is not None
-
-
 @dataclass(frozen=True, slots=True)
 class OpenNotices:
     """What is open of one kind: how many, and since when the oldest."""

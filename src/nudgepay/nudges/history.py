@@ -47,7 +47,8 @@ SECTIONS: dict[str, Section] = {
     "letters": Section(
         "SELECT l.id, l.message_id, l.n, l.to_address, l.subject, l.template, l.language, l.text_version, l.currency,"
         " l.amount, l.state, l.looked_at, l.sending_at, l.accepted_at, l.settled_at, l.reply, l.run_id FROM letters l"
-        " WHERE l.client_id = :client AND l.id IN (SELECT letter_id FROM reminders WHERE client_id = :client AND invoice_id = :id)",
+        " WHERE l.client_id = :client"
+        "  AND l.id IN (SELECT letter_id FROM reminders WHERE client_id = :client AND invoice_id = :id)",
         ("sending_at", "id"),
     ),
     "texts": Section(
