@@ -20,7 +20,6 @@ def upgrade() -> None:
     op.add_column("contacts", sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False))
     op.add_column("contacts", sa.Column("removed_at", INSTANT, nullable=True))
     op.add_column("suppressions", sa.Column("lift_reason", sa.Text(), nullable=True))
-    op.create_index("ix_clients_name", "clients", [sa.text("lower(name)"), "id"])
     op.create_index("ix_clients_words", "clients", [sa.text(WORDS.format("name"))], postgresql_using="gin")
     op.create_index(
         "ix_contacts_words",
@@ -86,7 +85,7 @@ def downgrade() -> None:
     """Take them back."""
     op.drop_table("import_uploads")
     op.drop_index("ix_invoices_waiting", table_name="invoices")
-    for name in ("autopay", "paused", "off", "words", "name"):
+    for name in ("autopay", "paused", "off", "words"):
         op.drop_index(f"ix_clients_{name}", table_name="clients")
     for name in ("wrong_person", "address", "words"):
         op.drop_index(f"ix_contacts_{name}", table_name="contacts")

@@ -199,7 +199,7 @@ class Reminder(Base):
         ),
         Index("ix_reminders_client_id_state", "client_id", "state"),
         Index(
-            "ix_reminders_held",
+            "ix_reminders_held_of_invoice",
             "invoice_id",
             "held_reason",
             postgresql_where=text("state = 'planned' AND held_reason IS NOT NULL"),
