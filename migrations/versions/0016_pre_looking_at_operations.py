@@ -30,6 +30,4 @@ def downgrade() -> None:
         table_name="stripe_events",
         postgresql_where=sa.text("handled_at IS NOT NULL"),
     )
-    op.drop_index(
-        "ix_notices_open_in_order", table_name="notices", postgresql_where=sa.text("resolved_at IS NULL")
-    )
+    op.drop_index("ix_notices_open_in_order", table_name="notices", postgresql_where=sa.text("resolved_at IS NULL"))
