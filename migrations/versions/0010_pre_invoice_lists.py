@@ -93,9 +93,7 @@ def upgrade() -> None:
         sa.Column("created_at", INSTANT, server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["operator_id"], ["operators.id"], name=op.f("fk_saved_views_operator_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_views")),
-        sa.UniqueConstraint(
-            "operator_id", "page", "name", name=op.f("uq_saved_views_operator_id_page_name")
-        ),
+        sa.UniqueConstraint("operator_id", "page", "name", name=op.f("uq_saved_views_operator_id_page_name")),
         if_not_exists=True,
     )
     op.create_table(
