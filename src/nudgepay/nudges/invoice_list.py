@@ -59,8 +59,8 @@ _ALONE = "FROM invoices i"
 _FOUND = "SELECT s.invoice_id FROM invoice_search s WHERE s.words @@ to_tsquery('simple', :words)"
 _HELD = "SELECT r.invoice_id FROM reminders r WHERE r.state = 'planned' AND r.held_reason"
 FEW_HELD = 5_000
-FEW_HELD_AND_FOUND = 20_000
-FEW_FOUND = 0.01
+FEW_HELD_AND_FOUND = 50_000
+FEW_FOUND = 0.03
 SAMPLE_PERCENT = 0.5
 SETTINGS = (
     ("plan_cache_mode", "force_custom_plan"),
