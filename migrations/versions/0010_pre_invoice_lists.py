@@ -22,7 +22,8 @@ INDEXES = {
     "ix_invoices_money_state": "invoices (money_state, due_on, id) WHERE money_state NOT IN ('unpaid', 'paid')",
     "ix_invoices_client_due": "invoices (client_id, status, due_on, id)",
     "ix_clients_name": "clients (lower(name), id)",
-    "ix_reminders_held_of_invoice": "reminders (invoice_id, held_reason) WHERE state = 'planned' AND held_reason IS NOT NULL",
+    "ix_reminders_held_of_invoice": "reminders (invoice_id, held_reason)"
+    " WHERE state = 'planned' AND held_reason IS NOT NULL",
     "ix_invoice_search_words": "invoice_search USING gin (words)",
 }
 
