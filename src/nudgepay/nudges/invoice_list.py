@@ -255,7 +255,8 @@ def _ordered(source: Source, order: str, is_continued: bool, *, status: str = ""
         where += _behind(columns, "<" if order.startswith("-") else ">")
     keys = ", ".join(f"{column} AS key{n}" for n, column in enumerate(columns))
     tables = _WITH_CLIENT if columns == SORTS["client"].columns else _ALONE
-    return f"SELECT x.invoice_id, {keys} {tables} WHERE {where} ORDER BY {_by(order, columns)} LIMIT :size"  # our own pieces
+    by = _by(order, columns)
+    return f"SELECT x.invoice_id, {keys} {tables} WHERE {where} ORDER BY {by} LIMIT :size"  # our own pieces
 
 
 def _columns(order: str) -> tuple[str, ...]:
