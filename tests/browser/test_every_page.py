@@ -25,6 +25,7 @@ EXAMPLES = {
     "letter_id": "SELECT id FROM letters WHERE state = 'unknown'",
     "run_id": "SELECT id FROM runs ORDER BY id LIMIT 1",
     "name": "SELECT 'default'",
+    "job": "SELECT 'nudge_pass'",
 }
 """One that exists, for each name that a path may hold."""
 NOT_PAGES = re.compile(

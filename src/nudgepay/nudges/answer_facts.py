@@ -1,6 +1,6 @@
-"""What payers, the books and reviewers say about invoices, for the engine: one statement for each source."""
+"""What payers, the books and reviewers say about invoices, for the engine, in one statement."""
 
-from collections.abc import Iterable
+from collections import defaultdict
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -19,48 +19,39 @@ class Answers(NamedTuple):
     mismatched: set[int]
 
 
-_MONEY = """
-SELECT a.invoice_id, bool_or(f.currency <> i.currency) AS mismatched,
-       bool_and(f.kind = 'credit') FILTER (WHERE f.kind IN ('payment', 'manual', 'credit')) AS credit_only
+_ANSWERS = """
+SELECT 'money' AS what, a.invoice_id, bool_or(f.currency <> i.currency) AS mismatched,
+       bool_and(f.kind = 'credit') FILTER (WHERE f.kind IN ('payment', 'manual', 'credit')) AS credit_only,
+       CAST(NULL AS date) AS day, CAST(NULL AS bigint) AS number, CAST(NULL AS timestamptz) AS until
   FROM allocations a JOIN money_facts f ON f.id = a.fact_id JOIN invoices i ON i.id = a.invoice_id
  WHERE a.invoice_id = ANY(:ids)
  GROUP BY a.invoice_id
+UNION ALL
+SELECT 'promise', invoice_id, NULL, NULL, promised_on, grace_days, NULL
+  FROM promises WHERE state = 'pending' AND invoice_id = ANY(:ids)
+UNION ALL
+SELECT 'dispute', invoice_id, NULL, NULL, NULL,
+       CASE WHEN bool_or(amount IS NULL) THEN NULL ELSE sum(amount)::bigint END, NULL
+  FROM disputes WHERE resolved_at IS NULL AND invoice_id = ANY(:ids) GROUP BY invoice_id
+UNION ALL
+SELECT 'claim', invoice_id, NULL, NULL, NULL, NULL, max(until)
+  FROM payment_claims WHERE settled_at IS NULL AND until > :now AND invoice_id = ANY(:ids) GROUP BY invoice_id
+UNION ALL
+SELECT 'review', invoice_id, NULL, NULL, NULL, NULL, NULL
+  FROM reviews WHERE resolved_at IS NULL AND invoice_id = ANY(:ids)
 """
 
 
 def load_answers(session: Session, invoice_ids: list[int], now: datetime) -> Answers:
     """Everything that is open at `now`, for these invoices."""
-    ids = {"ids": invoice_ids, "now": now}
-
-    def rows(query: str) -> Iterable[Row[Any]]:
-        return session.execute(text(query), ids)
-
-    money = list(rows(_MONEY))
+    told: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in session.execute(text(_ANSWERS), {"ids": invoice_ids, "now": now}):
+        told[row.what].append(row)
     return Answers(
-        promises={
-            row.invoice_id: (row.promised_on, row.grace_days)
-            for row in rows("SELECT * FROM promises WHERE state = 'pending' AND invoice_id = ANY(:ids)")
-        },
-        disputed={
-            row.invoice_id: row.amount
-            for row in rows(
-                "SELECT invoice_id, CASE WHEN bool_or(amount IS NULL) THEN NULL ELSE sum(amount)::bigint END amount"
-                " FROM disputes WHERE resolved_at IS NULL AND invoice_id = ANY(:ids) GROUP BY invoice_id"
-            )
-        },
-        claimed={
-            row.invoice_id: row.until
-            for row in rows(
-                "SELECT invoice_id, max(until) AS until FROM payment_claims"
-                " WHERE settled_at IS NULL AND until > :now AND invoice_id = ANY(:ids) GROUP BY invoice_id"
-            )
-        },
-        reviews={
-            row.invoice_id
-            for row in rows(
-                "SELECT DISTINCT invoice_id FROM reviews WHERE resolved_at IS NULL AND invoice_id = ANY(:ids)"
-            )
-        },
-        credit_only={row.invoice_id for row in money if row.credit_only},
-        mismatched={row.invoice_id for row in money if row.mismatched},
+        promises={row.invoice_id: (row.day, row.number) for row in told["promise"]},
+        disputed={row.invoice_id: row.number for row in told["dispute"]},
+        claimed={row.invoice_id: row.until for row in told["claim"]},
+        reviews={row.invoice_id for row in told["review"]},
+        credit_only={row.invoice_id for row in told["money"] if row.credit_only},
+        mismatched={row.invoice_id for row in told["money"] if row.mismatched},
     )

@@ -61,8 +61,8 @@ _HAS_WORDS = "{}.words @@ to_tsquery('simple', :words)"
 _FOUND = f"SELECT s.invoice_id FROM invoice_index s WHERE {_HAS_WORDS.format('s')}"  # noqa: S608  # constants only
 _HELD = "SELECT r.invoice_id FROM reminders r WHERE r.state = 'planned' AND r.held_reason"
 FEW_HELD = 5_000
-FEW_HELD_AND_FOUND = 20_000
-FEW_FOUND = 0.01
+FEW_HELD_AND_FOUND = 50_000
+FEW_FOUND = 0.03
 SAMPLE_PERCENT = 0.5
 SETTINGS = (
     ("plan_cache_mode", "force_custom_plan"),

@@ -96,7 +96,6 @@ def load_clients(
     answers = load_answers(session, [row.id for row in invoices], now)
     reminders = _reminders(session, ids, [row.id for row in invoices])
     contacts = _contacts(session, {**ids, "run_id": run_id, "but_letter": but_letter})
-    doubtful = set(session.scalars(text(_DOUBTFUL), ids))
     by_client: dict[int, list[InvoiceFacts]] = defaultdict(list)
     for row in invoices:
         by_client[row.client_id].append(_invoice_facts(row, schedules, answers, reminders.get(row.id, ())))
@@ -113,13 +112,16 @@ def load_clients(
             paused_until=row.paused_until,
             autopay=row.autopay,
             tolerance=row.tolerance,
-            letter_unknown=row.id in doubtful,
+            letter_unknown=row.letter_unknown,
         )
-        for row in session.execute(text("SELECT * FROM clients WHERE id = ANY(:ids)"), ids)
+        for row in session.execute(text(_CLIENTS), ids)
     }
 
 
-_DOUBTFUL = "SELECT DISTINCT client_id FROM letters WHERE state = 'unknown' AND client_id = ANY(:ids)"
+_CLIENTS = """
+SELECT *, id IN (SELECT client_id FROM letters WHERE state = 'unknown') AS letter_unknown
+  FROM clients WHERE id = ANY(:ids)
+"""
 
 _INVOICES = """
 SELECT i.*, c.country, c.schedule_name AS client_schedule

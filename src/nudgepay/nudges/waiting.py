@@ -17,7 +17,7 @@ from nudgepay.nudges.timeline import UNPLANNABLE
 
 CAP = 1_000
 """Counted at most; what is more reads as `more than`."""
-CLIENTS = 5
+CLIENTS = 4
 """Clients whose next letter is worked out."""
 ROWS = 200
 """Rows of each queue in which they are looked for."""

@@ -192,8 +192,15 @@ def _stripe(settings: Settings, gateway: StripeGateway | None) -> Finding:
         )
     if settings.secret("stripe_webhook_secret") is None:
         cure = said("Add an endpoint for BASE_URL/webhooks/stripe and set STRIPE_WEBHOOK_SECRET")
-        return Finding("stripe", "warning", said("answers, but its events are not taken in"), cure)
-    return Finding("stripe", "ok", said("answers, and its events are taken in"))
+        return Finding(
+            "stripe",
+            "warning",
+            said("account %(account)s answers, but its events are not taken in", account=account["id"]),
+            cure,
+        )
+    return Finding(
+        "stripe", "ok", said("account %(account)s answers, and its events are taken in", account=account["id"])
+    )
 
 
 def _disk(settings: Settings) -> Finding:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from nudgepay.db import Database
+from nudgepay.nudges.previewing import LEADS_NOWHERE
 from web.ui.desk import Desk
 
 LINK = re.compile(r"""(?:href|src|hx-get)="([^"]+)\"""")
@@ -42,7 +43,8 @@ def shape(url: str) -> str:
 def links_of(page: str, base: str) -> set[str]:
     """The links that lead to pages of ours."""
     found = {urljoin(base, html.unescape(link)) for link in LINK.findall(page)}
-    return {url.partition("#")[0] for url in found if urlsplit(url).netloc == urlsplit(base).netloc}
+    ours = {url.partition("#")[0] for url in found if urlsplit(url).netloc == urlsplit(base).netloc}
+    return {url for url in ours if LEADS_NOWHERE not in url}
 
 
 @pytest.mark.timeout(300)

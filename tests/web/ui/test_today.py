@@ -99,7 +99,7 @@ def test_each_age_shows_what_its_list_holds_and_together_they_are_all_that_is_op
 def test_an_empty_installation_teaches_and_leads_on(desk: Desk) -> None:
     page = desk.get("/").text
     assert "Nothing is owed" in page
-    for path in ("/invoices/import", "/clients/new", "/invoices/new", "/settings", "/plan"):
+    for path in ("/import", "/clients/new", "/invoices/new", "/settings", "/plan"):
         assert f'href="{path}"' in page
     assert "0 of 4 done" in page or "1 of 4 done" in page
     assert "No letter is due" in page

@@ -70,6 +70,14 @@ NOTICES: dict[str, NoticeWords] = {
         place=_INVOICE,
         link=_OPEN_INVOICE,
     ),
+    "text.failing": NoticeWords(
+        N_("A text of yours cannot be used"),
+        N_("Letters that need it are held one by one; all others go. They go too as soon as the text is corrected."),
+        N_("Look at the preview of the text with the invoice that is held, and correct it."),
+        tone="bad",
+        place="/templates",
+        link=N_("Look at the texts"),
+    ),
     "sender.not_ready": NoticeWords(
         N_("The mail relay cannot be used"),
         N_(

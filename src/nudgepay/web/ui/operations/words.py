@@ -61,6 +61,21 @@ JOBS: dict[str, tuple[str, str, str]] = {
         N_("Asks again for what a lost worker had in hand."),
         N_("Nothing worth naming."),
     ),
+    "fold_totals": (
+        N_("Draw sums together"),
+        N_("Keeps the sums of what is owed short, so that Today stays quick."),
+        N_("The rows that changes of invoices added since the last time."),
+    ),
+    "import_files": (
+        N_("Import uploaded files"),
+        N_("Reads and imports the files that people have uploaded."),
+        N_("Half a minute of one processor for 50,000 rows."),
+    ),
+    "close_months": (
+        N_("Close months"),
+        N_("Works out the figures of months that have ended, for the insights."),
+        N_("One look; after a month's end a scan of the books."),
+    ),
     "flag_abandoned": (
         N_("Find broken runs"),
         N_("Tells of runs that began and never ended."),

@@ -32,7 +32,7 @@ class Goal:
 ACTS = (
     Goal(N_("New invoice"), "/invoices/new", "plus", Permission.INVOICE_WRITE),
     Goal(N_("New client"), "/clients/new", "add-person", Permission.CLIENT_WRITE),
-    Goal(N_("Import"), "/invoices/import", "upload", Permission.INVOICE_IMPORT),
+    Goal(N_("Import"), "/import", "upload", Permission.INVOICE_IMPORT),
     Goal(N_("What needs a person"), "/tasks", "warn", Permission.TODAY_READ),
     Goal(N_("What came in"), "/payments", "money", Permission.INVOICE_READ),
     Goal(N_("Your account"), "/account", "person", Permission.ACCOUNT_WRITE),

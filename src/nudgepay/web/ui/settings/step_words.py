@@ -52,7 +52,7 @@ STEPS: dict[str, StepWords] = {
         N_("Bring your invoices"),
         N_("The export of your accounting program is enough. What is overdue already waits for your word."),
         N_("There are invoices."),
-        path="/invoices/import",
+        path="/import",
         link=N_("Import a file"),
         command="nudgepay import invoices.csv --dry-run",
     ),

@@ -39,6 +39,7 @@ KINDS: dict[str, Kind] = {
     "letter.poisoned": Kind(
         N_("Letters that cannot be written"), N_("Repair the text or the client"), "letter", "here"
     ),
+    "text.failing": Kind(N_("Texts that cannot be used"), N_("Correct the text"), "template"),
     "planning.failed": Kind(
         N_("Invoices that cannot be planned"), N_("Correct their days or time zone"), "plan", "here"
     ),
