@@ -1,12 +1,13 @@
-"""Sums of what is owed, kept with each change, and what the search looks in
+"""Sums of what is owed, kept with each change, and what lists and searches of invoices look in
 
 `pre` runs before the new code starts, `post` after the old code has gone. Indexes on tables that may be large are
-built beside the work, and the search is filled in batches; killed midway, the migration starts again and goes on
-with what it made.
+built beside the work, and the index of invoices is filled in batches; killed midway, the migration starts again and
+goes on with what it made.
 """
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0009"
 down_revision = "0008"
@@ -59,36 +60,84 @@ BEGIN
   RETURN NULL;
 END $$
 """
-NUMBERS_OF_ADDED = """
-CREATE OR REPLACE FUNCTION add_invoice_numbers() RETURNS trigger LANGUAGE plpgsql AS $$
+WORDS = """
+CREATE OR REPLACE FUNCTION invoice_words(number text, external_id text, client text) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN to_tsvector('simple'::regconfig, regexp_replace(
+         lower(concat_ws(' ', number, external_id, client,
+                         regexp_replace(number, '(^|[^0-9])0+([1-9])', ' \\2', 'g'))),
+         '[^[:alnum:]]+', ' ', 'g'))
+"""
+"""The parts of the number, also without leading zeros: 42 finds 2026-0042."""
+
+INDEXED = """
+      INSERT INTO invoice_index (invoice_id, client_id, status, money_state, currency, due_on, amount_remaining,
+                                 amount_due, number, words)
+      SELECT i.id, i.client_id, i.status, i.money_state, i.currency, i.due_on, i.amount_remaining, i.amount_due,
+             lower(i.number), invoice_words(i.number, i.external_id, c.name)
+        FROM {invoices} i JOIN clients c ON c.id = i.client_id
+"""
+"""The one place that says what is kept of an invoice."""
+INDEX_OF_ADDED = f"""
+CREATE OR REPLACE FUNCTION add_to_invoice_index() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO invoice_numbers (invoice_id, number, amount) SELECT id, lower(number), amount_due FROM added;
+{INDEXED.format(invoices="added")} ON CONFLICT (invoice_id) DO NOTHING;
   RETURN NULL;
 END $$
 """
-NUMBERS_OF_GONE = """
-CREATE OR REPLACE FUNCTION take_invoice_numbers() RETURNS trigger LANGUAGE plpgsql AS $$
+INDEX_OF_GONE = """
+CREATE OR REPLACE FUNCTION take_from_invoice_index() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  DELETE FROM invoice_numbers USING gone WHERE invoice_id = gone.id;
+  DELETE FROM invoice_index USING gone WHERE invoice_id = gone.id;
   RETURN NULL;
 END $$
 """
-NUMBERS_OF_CHANGED = """
-CREATE OR REPLACE FUNCTION change_invoice_number() RETURNS trigger LANGUAGE plpgsql AS $$
+INDEX_OF_CHANGED = f"""
+CREATE OR REPLACE FUNCTION change_invoice_index() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  said tsvector;
 BEGIN
-  INSERT INTO invoice_numbers (invoice_id, number, amount) VALUES (NEW.id, lower(NEW.number), NEW.amount_due)
-  ON CONFLICT (invoice_id) DO UPDATE SET number = excluded.number, amount = excluded.amount;
+  IF (OLD.number, OLD.external_id, OLD.client_id) IS DISTINCT FROM (NEW.number, NEW.external_id, NEW.client_id) THEN
+    SELECT invoice_words(NEW.number, NEW.external_id, c.name) INTO said FROM clients c WHERE c.id = NEW.client_id;
+  END IF;
+  UPDATE invoice_index
+     SET client_id = NEW.client_id, status = NEW.status, money_state = NEW.money_state, currency = NEW.currency,
+         due_on = NEW.due_on, amount_remaining = NEW.amount_remaining, amount_due = NEW.amount_due,
+         number = lower(NEW.number), words = coalesce(said, words)
+   WHERE invoice_id = NEW.id;
+  IF NOT FOUND THEN
+{INDEXED.format(invoices="invoices")} WHERE i.id = NEW.id
+    ON CONFLICT (invoice_id) DO UPDATE
+   SET client_id = excluded.client_id, status = excluded.status, money_state = excluded.money_state,
+       currency = excluded.currency, due_on = excluded.due_on, amount_remaining = excluded.amount_remaining,
+       amount_due = excluded.amount_due, number = excluded.number, words = excluded.words;
+  END IF;
   RETURN NULL;
 END $$
+"""
+"""What is not there yet is being filled in this moment: the insert waits for the fill and has the last word."""
+INDEX_OF_RENAMED = f"""
+CREATE OR REPLACE FUNCTION rename_in_invoice_index() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+{INDEXED.format(invoices="invoices")} WHERE i.client_id = NEW.id ORDER BY i.id
+    ON CONFLICT (invoice_id) DO UPDATE SET words = excluded.words;
+  RETURN NULL;
+END $$
+"""
+FILL = f"""
+{INDEXED.format(invoices="invoices")} WHERE i.id > :after AND i.id <= :until ON CONFLICT (invoice_id) DO NOTHING
 """
 FUNCTIONS = {
     "add_open_invoices": TOTALS_OF_ADDED,
     "take_open_invoices": TOTALS_OF_GONE,
     "move_open_invoice": TOTALS_OF_CHANGED,
-    "add_invoice_numbers": NUMBERS_OF_ADDED,
-    "take_invoice_numbers": NUMBERS_OF_GONE,
-    "change_invoice_number": NUMBERS_OF_CHANGED,
+    "add_to_invoice_index": INDEX_OF_ADDED,
+    "take_from_invoice_index": INDEX_OF_GONE,
+    "change_invoice_index": INDEX_OF_CHANGED,
+    "rename_in_invoice_index": INDEX_OF_RENAMED,
 }
+KEPT = "number, external_id, client_id, status, money_state, currency, due_on, amount_remaining, amount_due"
+OLD_KEPT, NEW_KEPT = (", ".join(f"{row}.{name}" for name in KEPT.split(", ")) for row in ("OLD", "NEW"))
 TRIGGERS = {
     "totals_of_added": "AFTER INSERT ON invoices REFERENCING NEW TABLE AS added FOR EACH STATEMENT"
     " EXECUTE FUNCTION add_open_invoices()",
@@ -99,13 +148,14 @@ TRIGGERS = {
     " (OLD.amount_remaining, OLD.status, OLD.due_on, OLD.currency)"
     " IS DISTINCT FROM (NEW.amount_remaining, NEW.status, NEW.due_on, NEW.currency))"
     " EXECUTE FUNCTION move_open_invoice()",
-    "numbers_of_added": "AFTER INSERT ON invoices REFERENCING NEW TABLE AS added FOR EACH STATEMENT"
-    " EXECUTE FUNCTION add_invoice_numbers()",
-    "numbers_of_gone": "AFTER DELETE ON invoices REFERENCING OLD TABLE AS gone FOR EACH STATEMENT"
-    " EXECUTE FUNCTION take_invoice_numbers()",
-    "numbers_of_changed": "AFTER UPDATE OF number, amount_due ON invoices FOR EACH ROW"
-    " WHEN ((OLD.number, OLD.amount_due) IS DISTINCT FROM (NEW.number, NEW.amount_due))"
-    " EXECUTE FUNCTION change_invoice_number()",
+    "index_of_added": "AFTER INSERT ON invoices REFERENCING NEW TABLE AS added FOR EACH STATEMENT"
+    " EXECUTE FUNCTION add_to_invoice_index()",
+    "index_of_gone": "AFTER DELETE ON invoices REFERENCING OLD TABLE AS gone FOR EACH STATEMENT"
+    " EXECUTE FUNCTION take_from_invoice_index()",
+    "index_of_changed": f"AFTER UPDATE OF {KEPT} ON invoices FOR EACH ROW"
+    f" WHEN (({OLD_KEPT}) IS DISTINCT FROM ({NEW_KEPT})) EXECUTE FUNCTION change_invoice_index()",
+    "index_of_renamed": "AFTER UPDATE OF name ON clients FOR EACH ROW"
+    " WHEN (OLD.name IS DISTINCT FROM NEW.name) EXECUTE FUNCTION rename_in_invoice_index()",
 }
 """None of them fires for the engine's own column, `next_at`: planning writes it for every invoice that is due."""
 
@@ -118,22 +168,31 @@ INDEXES = {
     "ix_clients_name_low": "clients (lower(name) text_pattern_ops)",
     "ix_clients_name_grams": "clients USING gin (search_grams(lower(name)))",
     "ix_contacts_email_low": "contacts (lower(email) text_pattern_ops)",
-    "ix_contacts_email_grams": "contacts USING gin (search_grams(lower(email)))",
-    "ix_invoice_numbers_number": "invoice_numbers (number text_pattern_ops)",
-    "ix_invoice_numbers_grams": "invoice_numbers USING gin (search_grams(number))",
-    "ix_invoice_numbers_amount": "invoice_numbers (amount, invoice_id)",
+    "ix_clients_name": "clients (lower(name), id)",
+    "ix_contacts_grams": "contacts USING gin (search_grams(lower((name || ' '::text) || email)))",
+    "ix_invoice_index_due": "invoice_index (status, due_on, invoice_id)",
+    "ix_invoice_index_currency_due": "invoice_index (status, currency, due_on, invoice_id)",
+    "ix_invoice_index_remaining": "invoice_index (currency, amount_remaining, invoice_id) WHERE status = 'open'",
+    "ix_invoice_index_money_state": "invoice_index (money_state, due_on, invoice_id)"
+    " WHERE money_state NOT IN ('unpaid', 'paid')",
+    "ix_invoice_index_client_due": "invoice_index (client_id, status, due_on, invoice_id)",
+    "ix_invoice_index_amount": "invoice_index (amount_due, invoice_id)",
+    "ix_invoice_index_number": "invoice_index (number, invoice_id)",
+    "ix_invoice_index_grams": "invoice_index USING gin (search_grams(number))",
+    "ix_invoice_index_words": "invoice_index USING gin (words)",
 }
 
 
 def upgrade() -> None:
     """Tables and triggers with the sums in one transaction; then what may take long, beside the work."""
     op.execute(GRAMS)
-    if not sa.inspect(op.get_bind()).has_table("invoice_numbers"):
+    op.execute(WORDS)
+    if not sa.inspect(op.get_bind()).has_table("invoice_index"):
         _create_tables()
     with op.get_context().autocommit_block():
         op.execute("SET statement_timeout = '1h'")
         op.execute("SET lock_timeout = '1h'")
-        _fill_numbers()
+        _fill_index()
         for name, definition in INDEXES.items():
             _create_beside_work(name, definition)
         op.execute("DROP INDEX CONCURRENTLY IF EXISTS ix_letters_sending_at")
@@ -152,11 +211,18 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_open_invoice_totals")),
     )
     op.create_table(
-        "invoice_numbers",
+        "invoice_index",
         sa.Column("invoice_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("number", sa.Text(), nullable=False),
-        sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("invoice_id", name=op.f("pk_invoice_numbers")),
+        sa.Column("client_id", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("money_state", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=False),
+        sa.Column("amount_remaining", sa.BigInteger(), nullable=False),
+        sa.Column("amount_due", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.Text(collation="C"), nullable=False),
+        sa.Column("words", postgresql.TSVECTOR(), nullable=False),
+        sa.PrimaryKeyConstraint("invoice_id", name=op.f("pk_invoice_index")),
     )
     for definition in FUNCTIONS.values():
         op.execute(definition)
@@ -169,15 +235,11 @@ def _create_tables() -> None:
     )
 
 
-def _fill_numbers() -> None:
-    bind = op.get_bind()
-    last = bind.scalar(sa.text("SELECT max(id) FROM invoices")) or 0
-    fill = sa.text(
-        "INSERT INTO invoice_numbers (invoice_id, number, amount) SELECT id, lower(number), amount_due FROM invoices"
-        " WHERE id > :after AND id <= :after + :batch ON CONFLICT DO NOTHING"
-    )
+def _fill_index() -> None:
+    """Invoices from before the triggers, in short statements."""
+    last = op.get_bind().scalar(sa.text("SELECT max(id) FROM invoices")) or 0
     for after in range(0, last, BATCH):
-        bind.execute(fill, {"after": after, "batch": BATCH})
+        op.get_bind().execute(sa.text(FILL), {"after": after, "until": after + BATCH})
 
 
 def _create_beside_work(name: str, definition: str) -> None:
@@ -195,12 +257,13 @@ def _create_beside_work(name: str, definition: str) -> None:
 def downgrade() -> None:
     """Take everything back; no fact is lost, for all of it follows from the invoices."""
     op.create_index("ix_letters_sending_at", "letters", ["sending_at"], unique=False)
-    for name in TRIGGERS:
-        op.execute(f"DROP TRIGGER {name} ON invoices")
+    for name, definition in TRIGGERS.items():
+        op.execute(f"DROP TRIGGER {name} ON {'clients' if ' ON clients ' in definition else 'invoices'}")
     for name in FUNCTIONS:
         op.execute(f"DROP FUNCTION {name}()")
     for name in INDEXES:
         op.execute(f"DROP INDEX IF EXISTS {name}")
-    op.drop_table("invoice_numbers")
+    op.drop_table("invoice_index")
     op.drop_table("open_invoice_totals")
+    op.execute("DROP FUNCTION invoice_words(text, text, text)")
     op.execute("DROP FUNCTION search_grams(text)")

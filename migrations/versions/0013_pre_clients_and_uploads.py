@@ -11,7 +11,6 @@ depends_on = None
 
 INSTANT = sa.DateTime(timezone=True)
 JSON = postgresql.JSONB(astext_type=sa.Text())
-WORDS = "to_tsvector('simple'::regconfig, regexp_replace(lower({}), '[^[:alnum:]]+'::text, ' '::text, 'g'::text))"
 
 
 def upgrade() -> None:
@@ -20,14 +19,6 @@ def upgrade() -> None:
     op.add_column("contacts", sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False))
     op.add_column("contacts", sa.Column("removed_at", INSTANT, nullable=True))
     op.add_column("suppressions", sa.Column("lift_reason", sa.Text(), nullable=True))
-    op.create_index("ix_clients_words", "clients", [sa.text(WORDS.format("name"))], postgresql_using="gin")
-    op.create_index(
-        "ix_contacts_words",
-        "contacts",
-        [sa.text(WORDS.format("(name || ' '::text) || email"))],
-        postgresql_using="gin",
-    )
-    op.create_index("ix_contacts_address", "contacts", [sa.text("lower(email)")])
     op.create_index(
         "ix_contacts_wrong_person",
         "contacts",
@@ -42,12 +33,6 @@ def upgrade() -> None:
         op.create_index(
             f"ix_clients_{name}", "clients", [sa.text("lower(name)"), "id"], postgresql_where=sa.text(where)
         )
-    op.create_index(
-        "ix_invoices_waiting",
-        "invoices",
-        ["id"],
-        postgresql_where=sa.text("amnesty_at IS NOT NULL AND status = 'open'"),
-    )
     op.create_table(
         "import_uploads",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -84,11 +69,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take them back."""
     op.drop_table("import_uploads")
-    op.drop_index("ix_invoices_waiting", table_name="invoices")
-    for name in ("autopay", "paused", "off", "words"):
+    for name in ("autopay", "paused", "off"):
         op.drop_index(f"ix_clients_{name}", table_name="clients")
-    for name in ("wrong_person", "address", "words"):
-        op.drop_index(f"ix_contacts_{name}", table_name="contacts")
+    op.drop_index("ix_contacts_wrong_person", table_name="contacts")
     op.drop_column("suppressions", "lift_reason")
     op.drop_column("contacts", "removed_at")
     op.drop_column("contacts", "version")

@@ -12,7 +12,7 @@ from nudgepay.db import Database
 from nudgepay.schema_lifecycle.migrate import migrate
 from nudgepay.schema_lifecycle.revisions import current, migrations_directory
 
-REVISION = "0010"
+REVISION = "0009"
 FILL = """
 INSERT INTO clients (name, locale, timezone, country) VALUES ('Lindner & Söhne', 'de', 'UTC', 'DE');
 INSERT INTO invoices (number, client_id, currency, amount_due, amount_remaining, issued_on, due_on, token)
@@ -34,7 +34,7 @@ def before(db: Database) -> str:
 
 
 def found_by(db: Database, word: str) -> int:
-    query = text("SELECT count(*) FROM invoice_search WHERE words @@ to_tsquery('simple', :word)")
+    query = text("SELECT count(*) FROM invoice_index WHERE words @@ to_tsquery('simple', :word)")
     with db.transaction() as session:
         return int(session.scalar(query, {"word": word}) or 0)
 
@@ -44,17 +44,17 @@ def test_a_migration_that_was_stopped_midway_goes_on_where_it_stopped(db: Databa
     assert (found_by(db, "lind:*"), found_by(db, "2:*"), found_by(db, "002")) == (3, 1, 1)
     with db.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :before"), {"before": before})
-        connection.execute(text("DELETE FROM invoice_search WHERE invoice_id > 1"))
-        connection.execute(text("DROP INDEX ix_invoices_due"))
+        connection.execute(text("DELETE FROM invoice_index WHERE invoice_id > 1"))
+        connection.execute(text("DROP INDEX ix_invoice_index_due"))
         connection.execute(
-            text("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_invoices_amount'::regclass")
+            text("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_invoice_index_amount'::regclass")
         )
     migrate(db, REVISION)
     assert found_by(db, "söhne") == 3
     with db.transaction() as session:
         unfinished = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
         assert session.scalar(text(unfinished)) == 0
-        assert session.scalar(text("SELECT to_regclass('ix_invoices_due')")) is not None
+        assert session.scalar(text("SELECT to_regclass('ix_invoice_index_due')")) is not None
 
 
 def test_two_migrators_at_once_do_not_wait_in_a_circle(db: Database, before: str) -> None:

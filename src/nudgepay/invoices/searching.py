@@ -39,19 +39,19 @@ SELECT i.id, i.number, i.client_id, c.name AS client, i.currency, i.amount_due, 
  ORDER BY found.place, i.number
 """
 _STARTS = """
-SELECT invoice_id, row_number() OVER (ORDER BY number USING ~<~) AS place FROM invoice_numbers
- WHERE number ~>=~ :low AND (CAST(:high AS text) IS NULL OR number ~<~ :high) ORDER BY number USING ~<~ LIMIT :limit
+SELECT invoice_id, row_number() OVER (ORDER BY number, invoice_id) AS place FROM invoice_index
+ WHERE number >= :low AND (CAST(:high AS text) IS NULL OR number < :high) ORDER BY number, invoice_id LIMIT :limit
 """
 _HOLDS = """
 SELECT invoice_id, -invoice_id AS place
-  FROM (SELECT invoice_id FROM invoice_numbers
+  FROM (SELECT invoice_id FROM invoice_index
          WHERE search_grams(number) @> CAST(:grams AS text[]) AND strpos(number, :sought) > 0 LIMIT :many) AS part
  ORDER BY invoice_id DESC LIMIT :limit
 """
 """`many` first: with few rows wanted in the order of another index, PostgreSQL would rather read all of that one."""
 _COSTS = """
-SELECT s.invoice_id, -s.invoice_id AS place FROM invoice_numbers s JOIN invoices i ON i.id = s.invoice_id
- WHERE s.amount = :minor AND i.currency = ANY(:currencies) ORDER BY s.invoice_id DESC LIMIT :limit
+SELECT invoice_id, -invoice_id AS place FROM invoice_index
+ WHERE amount_due = :minor AND currency = ANY(:currencies) ORDER BY invoice_id DESC LIMIT :limit
 """
 _CLIENT = """
 SELECT c.id, c.name, (SELECT email FROM contacts k WHERE k.client_id = c.id ORDER BY id LIMIT 1) AS email
@@ -67,18 +67,22 @@ SELECT client_id, row_number() OVER (ORDER BY lower(email) USING ~<~) AS place F
  WHERE lower(email) ~>=~ :low AND (CAST(:high AS text) IS NULL OR lower(email) ~<~ :high)
  ORDER BY lower(email) USING ~<~ LIMIT :limit
 """
-_NAME_HOLDS = """
+NAME = "lower({}.name)"
+PERSON = "lower(({0}.name || ' '::text) || {0}.email)"
+"""What is looked through of a client and of a person there; indexes hold the threes of exactly these expressions."""
+_NAME_HOLDS = f"""
 SELECT client_id, client_id AS place
-  FROM (SELECT id AS client_id FROM clients
-         WHERE search_grams(lower(name)) @> CAST(:grams AS text[]) AND strpos(lower(name), :sought) > 0
+  FROM (SELECT c.id AS client_id FROM clients c
+         WHERE search_grams({NAME.format("c")}) @> CAST(:grams AS text[]) AND strpos({NAME.format("c")}, :sought) > 0
          LIMIT :many) AS part LIMIT :limit
-"""
-_ADDRESS_HOLDS = """
+"""  # noqa: S608  # constants only
+_PERSON_HOLDS = f"""
 SELECT client_id, client_id AS place
-  FROM (SELECT client_id FROM contacts
-         WHERE search_grams(lower(email)) @> CAST(:grams AS text[]) AND strpos(lower(email), :sought) > 0
+  FROM (SELECT k.client_id FROM contacts k
+         WHERE search_grams({PERSON.format("k")}) @> CAST(:grams AS text[])
+           AND strpos({PERSON.format("k")}, :sought) > 0
          LIMIT :many) AS part LIMIT :limit
-"""
+"""  # noqa: S608  # constants only
 
 
 def find_invoices(session: Session, sought: str, *, limit: int) -> list[Row[Any]]:
@@ -87,8 +91,10 @@ def find_invoices(session: Session, sought: str, *, limit: int) -> list[Row[Any]
 
 
 def find_clients(session: Session, sought: str, *, limit: int) -> list[Row[Any]]:
-    """Clients whose name or address begins with the text, then those where it stands inside. Raises TooBroad."""
-    queries = (_NAME_STARTS, _ADDRESS_STARTS, _NAME_HOLDS, _ADDRESS_HOLDS)
+    """Clients whose name or address begins with the text, then those with it inside of these or of a person's name.
+    Raises TooBroad.
+    """
+    queries = (_NAME_STARTS, _ADDRESS_STARTS, _NAME_HOLDS, _PERSON_HOLDS)
     return _found(session, _CLIENT, queries, sought, limit=limit)
 
 

@@ -1,4 +1,4 @@
-"""Clients as a list for people: found by the beginnings of words, one page at a time, with how each one stands.
+"""Clients as a list for people: found by parts of names and addresses, one page at a time, with how each one stands.
 
 A page costs what it shows: clients come from an index in the list's order, and sums are made for those shown only.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from nudgepay.invoices.models import WORDS
+from nudgepay.invoices.searching import LEAST_INSIDE, NAME, PERSON, after_all_that_begin_with, grams_of
 
 PAGE = 50
 COUNTED = 1_000
@@ -22,15 +22,16 @@ MOST_WORDS = 6
 MOST_BLOCKED = 20_000
 """So many unreachable clients are looked at, and no more."""
 _WORD = re.compile(r"[^\W_]+")
-_NAME = f"{WORDS.format('c.name')} @@ to_tsquery('simple', :words)"
-_PERSON_WORDS = WORDS.format("(k.name || ' '::text) || k.email")
-_PERSON = f"{_PERSON_WORDS} @@ to_tsquery('simple', :words) AND k.removed_at IS NULL"
-_HITS = f"""
+_HITS = """
 SELECT DISTINCT id FROM (
-  (SELECT c.id FROM clients c WHERE {_NAME} LIMIT :most)
-  UNION ALL (SELECT k.client_id FROM contacts k WHERE {_PERSON} LIMIT :most)
+  (SELECT c.id FROM clients c WHERE {named} LIMIT :most)
+  UNION ALL (SELECT k.client_id FROM contacts k WHERE {personal} AND k.removed_at IS NULL LIMIT :most)
   UNION ALL (SELECT c.id FROM clients c WHERE c.external_id = :exact)) AS hits (id)
-"""  # noqa: S608  # constants only
+"""
+_ADDRESS = "lower(k.email)"
+_HOLDS = "search_grams({}) @> CAST(:grams AS text[])"
+_MET, _MET_FIRST = "strpos({}, :word{}) > 0", "{} ~ :word{}"
+_BEGINS = "{0} ~>=~ :low AND (CAST(:high AS text) IS NULL OR {0} ~<~ :high)"
 _BLOCKED_IDS = """
 SELECT DISTINCT id FROM (
   (SELECT k.client_id FROM suppressions s JOIN contacts k ON lower(k.email) = s.address
@@ -113,7 +114,8 @@ def find_clients(
     after: int | None = None,
     limit: int = PAGE,
 ) -> ClientPage:
-    """Clients in whose name, people or key every word of `query` begins one. Unknown views and orders are the first.
+    """Clients whose name, or one of whose people, holds every word of `query`, and the one whose key it is. Words of
+    one or two signs stand at the beginning. Unknown views and orders are the first.
 
     `today` decides what is late and what is still paused.
     """
@@ -142,11 +144,22 @@ def find_clients(
 
 def _hits(session: Session, given: dict[str, Any], query: str) -> list[int]:
     """At most one more than COUNTED of them: a search that finds more wants another letter, not more work."""
-    words = _WORD.findall(query.casefold())[:MOST_WORDS]
+    words = _WORD.findall(query.lower())[:MOST_WORDS]
     if not words:
         return []
-    given |= {"words": " & ".join(f"'{word}':*" for word in words), "exact": query.replace("\x00", "").strip()}
-    return list(session.scalars(text(_HITS), given))[: COUNTED + 1]
+    long = [word for word in words if len(word) >= LEAST_INSIDE]
+    name, person = NAME.format("c"), PERSON.format("k")
+    ways = (_HOLDS.format(name), _HOLDS.format(person)) if long else (_BEGINS.format(name), _BEGINS.format(_ADDRESS))
+    named, personal = [ways[0]], [ways[1]]
+    given["grams"] = sorted({gram for word in long for gram in grams_of(word)})
+    given |= {"exact": query.replace("\x00", "").strip(), "low": words[0]}
+    given["high"] = after_all_that_begin_with(words[0])
+    for n, word in enumerate(words):
+        met, given[f"word{n}"] = (_MET, word) if word in long else (_MET_FIRST, rf"\m{word}")
+        named.append(met.format(name, n))
+        personal.append(met.format(person, n))
+    query_of_all = _HITS.format(named=" AND ".join(named), personal=" AND ".join(personal))
+    return list(session.scalars(text(query_of_all), given))[: COUNTED + 1]
 
 
 def _count(session: Session, conditions: Sequence[str], given: dict[str, Any]) -> int:

@@ -42,12 +42,13 @@ class Sort(NamedTuple):
 
 
 SORTS: dict[str, Sort] = {
-    "due": Sort(("i.due_on", "i.id"), (date, int)),
-    "amount": Sort(("i.currency", "i.amount_remaining", "i.id"), (str, int, int)),
-    "number": Sort(("i.number",), (str,)),
-    "client": Sort(("lower(c.name)", "c.id", "i.due_on", "i.id"), (str, int, date, int)),
+    "due": Sort(("x.due_on", "x.invoice_id"), (date, int)),
+    "amount": Sort(("x.currency", "x.amount_remaining", "x.invoice_id"), (str, int, int)),
+    "number": Sort(("x.number", "x.invoice_id"), (str, int)),
+    "client": Sort(("lower(c.name)", "c.id", "x.due_on", "x.invoice_id"), (str, int, date, int)),
 }
-"""Each ends with what is unique, so that rows with equal keys are neither lost nor repeated between pages."""
+"""By columns of `invoice_index x` and `clients c`. Each ends with what is unique, so that rows with equal keys are
+neither lost nor repeated between pages."""
 DESCENDING = frozenset({"due", "amount", "number"})
 """Orders that are offered the other way round, too."""
 

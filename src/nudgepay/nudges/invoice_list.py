@@ -1,8 +1,8 @@
-"""Pages of invoices. What a page costs is what it shows, however many are stored: keyset pages over indexes made
-for exactly these orders, and counts that stop where nobody counts any more.
+"""Pages of invoices. What a page costs is what it shows, however many are stored: keyset pages over `invoice_index`,
+whose indexes are made for exactly these orders, and counts that stop where nobody counts any more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -54,9 +54,11 @@ i.status, i.money_state, i.issued_on, i.due_on, i.paused_until, i.reminders_off_
 i.autopay_failed_at, coalesce(i.schedule_name, c.schedule_name, 'default') AS follows, c.timezone, c.country,
 c.paused_until AS client_paused_until, c.reminders_off_at AS client_reminders_off_at, c.autopay AS client_autopay
 """
-_WITH_CLIENT = "FROM invoices i JOIN clients c ON c.id = i.client_id"
-_ALONE = "FROM invoices i"
-_FOUND = "SELECT s.invoice_id FROM invoice_search s WHERE s.words @@ to_tsquery('simple', :words)"
+_SHOWN = "JOIN invoices i ON i.id = listed.invoice_id JOIN clients c ON c.id = i.client_id"
+_ALONE = "FROM invoice_index x"
+_WITH_CLIENT = f"{_ALONE} JOIN clients c ON c.id = x.client_id"
+_HAS_WORDS = "{}.words @@ to_tsquery('simple', :words)"
+_FOUND = f"SELECT s.invoice_id FROM invoice_index s WHERE {_HAS_WORDS.format('s')}"  # noqa: S608  # constants only
 _HELD = "SELECT r.invoice_id FROM reminders r WHERE r.state = 'planned' AND r.held_reason"
 FEW_HELD = 5_000
 FEW_HELD_AND_FOUND = 50_000
@@ -76,7 +78,7 @@ def invoice_page(session: Session, filters: Filters, *, today: date, size: int =
         session.execute(text("SELECT set_config(:name, :value, true)"), {"name": name, "value": value})
     values = list_values(filters, today=today)
     order = filters.order
-    keys = SORTS[order.removeprefix("-")].columns
+    keys = _columns(order)
     place = read_cursor(filters.after, order) if filters.after else None
     values |= {f"key{n}": key for n, key in enumerate(place or ())} | {"size": size + 1, "most": MOST_COUNTED + 1}
     source = Source(filters, _are_few_found(session, filters, values), _are_few_held(session, filters, values))
@@ -103,10 +105,10 @@ def known_currencies(session: Session) -> list[str]:
 
 _CURRENCIES = """
 WITH RECURSIVE found AS (
-  (SELECT status, currency FROM invoices ORDER BY status, currency LIMIT 1)
+  (SELECT status, currency FROM invoice_index ORDER BY status, currency LIMIT 1)
   UNION ALL
   SELECT ahead.status, ahead.currency FROM found CROSS JOIN LATERAL (
-    SELECT status, currency FROM invoices WHERE (status, currency) > (found.status, found.currency)
+    SELECT status, currency FROM invoice_index WHERE (status, currency) > (found.status, found.currency)
      ORDER BY status, currency LIMIT 1) ahead
 )
 SELECT DISTINCT currency FROM found ORDER BY currency
@@ -135,8 +137,8 @@ def _are_few_found(session: Session, filters: Filters, values: Mapping[str, Any]
     if not filters.words:
         return False
     query = (
-        "SELECT count(*) FILTER (WHERE words @@ to_tsquery('simple', :words)) <= count(*) * :few"
-        " FROM invoice_search TABLESAMPLE SYSTEM (:percent)"
+        f"SELECT count(*) FILTER (WHERE {_HAS_WORDS.format('x')}) <= count(*) * :few"
+        f" {_ALONE} TABLESAMPLE SYSTEM (:percent)"
     )
     return bool(session.scalar(text(query), {**values, "few": FEW_FOUND, "percent": SAMPLE_PERCENT}))
 
@@ -166,7 +168,7 @@ def list_values(filters: Filters, *, today: date) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The conditions of a list, its values bound by `list_values`.
+    """The conditions of a list, on `invoice_index x`, its values bound by `list_values`.
 
     Few invoices that are found by words or held for a reason are gathered by their index and put in order then; of
     many the next ones are met soon on the way through the order.
@@ -188,28 +190,40 @@ class Source:
         filters = self.filters
         first, last = due_range(filters, date(2000, 1, 1))
         wanted = {
-            "i.status = :status": filters.status != "all",
-            "i.currency = :currency": filters.currency,
-            "i.client_id = :client": filters.client is not None,
-            "i.money_state = :money_state": filters.money_state,
-            "i.due_on >= :first": first is not None,
-            "i.due_on <= :last": last is not None,
-            _among(_FOUND, "s", are_few=self.are_few_found): filters.words,
-            _among(_held(filters), "r", are_few=self.are_few_held): filters.reason,
+            "x.status = :status": filters.status != "all",
+            "x.currency = :currency": filters.currency,
+            "x.client_id = :client": filters.client is not None,
+            "x.money_state = :money_state": filters.money_state,
+            "x.due_on >= :first": first is not None,
+            "x.due_on <= :last": last is not None,
+            _among(_FOUND) if self.are_few_found else _HAS_WORDS_MET: filters.words,
+            _among(_held(filters)) if self.are_few_held else _held_met(filters): filters.reason,
             "false": filters.q and not filters.words,
         }
         return " AND ".join(sql for sql, is_wanted in wanted.items() if is_wanted) or "true"
+
+
+_HAS_WORDS_MET = f"({_HAS_WORDS.format('x')}) IS TRUE"
+"""Said so that no index is asked for it: it is looked at on the way."""
 
 
 def _held(filters: Filters) -> str:
     return f"{_HELD} IS NOT NULL" if filters.reason == ANY else f"{_HELD} = :reason"
 
 
-def _among(ids: str, alias: str, *, are_few: bool) -> str:
-    """Membership said so that PostgreSQL does as we decided: OFFSET 0 keeps it from turning a look into a join."""
-    if are_few:
-        return f"i.id = ANY (ARRAY ({ids}))"
-    return f"EXISTS ({ids} AND {alias}.invoice_id = i.id OFFSET 0)"
+def _held_met(filters: Filters) -> str:
+    """OFFSET 0 keeps PostgreSQL from turning a look into a join. For any reason, steps are found by their invoice,
+    and the few nudges that wait are gathered.
+    """
+    if filters.reason != ANY:
+        return f"EXISTS ({_held(filters)} AND r.invoice_id = x.invoice_id OFFSET 0)"
+    step = f"EXISTS ({_held(filters)} AND r.invoice_id = x.invoice_id AND r.nudge_key IS NULL OFFSET 0)"
+    return f"({step} OR x.invoice_id IN ({_held(filters)} AND r.nudge_key IS NOT NULL))"
+
+
+def _among(ids: str) -> str:
+    """Gathered first, whatever PostgreSQL thinks of it."""
+    return f"x.invoice_id = ANY (ARRAY ({ids}))"
 
 
 def _count_query(source: Source) -> str:
@@ -217,24 +231,40 @@ def _count_query(source: Source) -> str:
 
 
 def _page_query(source: Source, order: str, is_continued: bool) -> str:
+    """The ids and keys of one page, then what is shown of these alone."""
+    listed = _listed(source, order, is_continued)
+    by = _by(order, [f"listed.key{n}" for n in range(len(_columns(order)))])
+    return f"SELECT {_COLUMNS}, listed.* FROM ({listed}) listed {_SHOWN} ORDER BY {by}"  # noqa: S608  # our own pieces
+
+
+def _listed(source: Source, order: str, is_continued: bool) -> str:
     """Every status at once is one ordered page of each, and the first rows of all of them."""
     if source.filters.status != "all" or not order.endswith("due"):
         return _ordered(source, order, is_continued)
     parts = " UNION ALL ".join(f"({_ordered(source, order, is_continued, status=one)})" for one in STORED)
-    by = ", ".join(f"key{n}{_direction(order)}" for n in range(len(SORTS["due"].columns)))
+    by = _by(order, [f"key{n}" for n in range(len(_columns(order)))])
     return f"SELECT * FROM ({parts}) every ORDER BY {by} LIMIT :size"  # noqa: S608  # our own pieces
 
 
 def _ordered(source: Source, order: str, is_continued: bool, *, status: str = "") -> str:
-    columns = SORTS[order.removeprefix("-")].columns
+    columns = _columns(order)
     where = source.where
     if status:
-        where += f" AND i.status = '{status}'"
+        where += f" AND x.status = '{status}'"
     if is_continued:
         where += _behind(columns, "<" if order.startswith("-") else ">")
     keys = ", ".join(f"{column} AS key{n}" for n, column in enumerate(columns))
-    by = ", ".join(f"{column}{_direction(order)}" for column in columns)
-    return f"SELECT {_COLUMNS}, {keys} {_WITH_CLIENT} WHERE {where} ORDER BY {by} LIMIT :size"  # our own pieces
+    tables = _WITH_CLIENT if columns == SORTS["client"].columns else _ALONE
+    by = _by(order, columns)
+    return f"SELECT x.invoice_id, {keys} {tables} WHERE {where} ORDER BY {by} LIMIT :size"  # our own pieces
+
+
+def _columns(order: str) -> tuple[str, ...]:
+    return SORTS[order.removeprefix("-")].columns
+
+
+def _by(order: str, columns: Sequence[str]) -> str:
+    return ", ".join(f"{column}{' DESC' if order.startswith('-') else ''}" for column in columns)
 
 
 def _behind(columns: tuple[str, ...], sign: str) -> str:
@@ -244,7 +274,3 @@ def _behind(columns: tuple[str, ...], sign: str) -> str:
     if columns == SORTS["client"].columns:
         found += " AND (lower(c.name), c.id) >= (:key0, :key1)"
     return found
-
-
-def _direction(order: str) -> str:
-    return " DESC" if order.startswith("-") else ""

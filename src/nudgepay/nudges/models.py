@@ -198,12 +198,6 @@ class Reminder(Base):
             postgresql_where=text("state = 'planned' AND held_reason IS NOT NULL"),
         ),
         Index("ix_reminders_client_id_state", "client_id", "state"),
-        Index(
-            "ix_reminders_held_of_invoice",
-            "invoice_id",
-            "held_reason",
-            postgresql_where=text("state = 'planned' AND held_reason IS NOT NULL"),
-        ),
         Index("ix_reminders_letter_id", "letter_id"),
         CheckConstraint(
             "state IN ('planned', 'claimed', 'sending', 'accepted', 'delivered', 'bounced', 'complained',"
