@@ -42,6 +42,8 @@ FLAGS = [
     "--disable-sync",
 ]
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
+OUR_OWN_SCRIPT = "Blocked script execution"
+"""What a sandboxed frame says to the script below, which the browser brings into every frame."""
 SHIFTS = """
 window.shifted = 0;
 new PerformanceObserver(list => { for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value; })
@@ -82,7 +84,8 @@ def visiting(browser: Browser, *, size: str = "desktop", scheme: str = "light") 
     complaints: list[str] = []
 
     def heard(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and "favicon" not in message.location["url"]:
+        is_ours = message.text.startswith(OUR_OWN_SCRIPT)
+        if message.type in {"error", "warning"} and "favicon" not in message.location["url"] and not is_ours:
             complaints.append(message.text)
 
     page.on("console", heard)

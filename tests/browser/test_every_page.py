@@ -20,14 +20,36 @@ from web.ui.lived_in import live_in
 WIDTHS = (360, 768, 1440)
 SCHEMES = ("light", "dark")
 EXAMPLES = {
-    "invoice_id": "SELECT id FROM invoices WHERE amount_paid > 0 ORDER BY id LIMIT 1",
-    "client_id": "SELECT client_id FROM letters ORDER BY sending_at LIMIT 1",
+    "invoice_id": "SELECT r.invoice_id FROM reminders r JOIN invoices i ON i.id = r.invoice_id"
+    " WHERE r.letter_id IS NOT NULL AND i.status = 'open' ORDER BY i.id LIMIT 1",
+    "client_id": "SELECT min(client_id) FROM letters",
+    "contact_id": "SELECT min(id) FROM contacts WHERE client_id = (SELECT min(client_id) FROM letters)",
     "letter_id": "SELECT id FROM letters WHERE state = 'unknown'",
     "run_id": "SELECT id FROM runs ORDER BY id LIMIT 1",
     "name": "SELECT 'default'",
+    "version": "SELECT 1",
     "job": "SELECT 'nudge_pass'",
+    "how": "SELECT 'void'",
+    "template": "SELECT 'overdue'",
+    "language": "SELECT 'de'",
 }
 """One that exists, for each name that a path may hold."""
+OF_A_MOMENT = frozenset(
+    {
+        "/import/{upload_id}",
+        "/import/{upload_id}/columns",
+        "/clients/{client_id}/contacts/{contact_id}/blocks",
+        "/invoices/{invoice_id:int}/letters/{letter_id}",
+        "/invoices/{invoice_id:int}/payments/{fact_id:int}/undo",
+        "/invoices/{invoice_id:int}/readings/{reminder_id:int}",
+        "/invoices/{invoice_id:int}/release",
+        "/schedules/closing-days/open",
+        "/schedules/{name}/versions/{version}/restore",
+        "/templates/{template}/{language}/letter",
+        "/templates/{template}/{language}/invoices",
+    }
+)
+"""Pages that are there only while something is under way, and parts of pages: their own rooms' tests look at them."""
 NOT_PAGES = re.compile(
     r"/(raw|html|text|results|preview|rows|export|download)\b|\.(csv|xlsx|eml|pdf)$|^/session/|^/search/results"
 )
@@ -39,8 +61,13 @@ def pages(runtime: Runtime) -> Iterator[str]:
         examples = {name: str(session.scalar(text(query))) for name, query in EXAMPLES.items()}
     for context in iter_route_contexts(create_app(runtime).app.router.routes):
         path = getattr(context, "path", None)
-        if path and path not in PUBLIC and "GET" in (context.methods or ()) and not NOT_PAGES.search(path):
-            yield path.format(**examples)
+        if (
+            path
+            and path not in PUBLIC | OF_A_MOMENT
+            and "GET" in (context.methods or ())
+            and not NOT_PAGES.search(path)
+        ):
+            yield re.sub(r"\{(\w+)(?::\w+)?\}", lambda found: examples[found[1]], path)
 
 
 @pytest.mark.timeout(600)
@@ -67,7 +94,7 @@ def test_every_page_is_accessible_and_fits_in_light_and_dark_and_at_every_width(
                 if one.page.evaluate("window.shifted") > 0.02:
                     wrong.append(f"{path} {scheme}: shifts")
             wrong += [f"{scheme}: {said}" for said in one.complaints]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
     assert len(paths) >= 15
 
 
