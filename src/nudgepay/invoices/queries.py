@@ -61,7 +61,7 @@ def client_by_name(session: Session, name: str) -> Client:
     """The client with this external id, name or id; raises NotFound."""
     query = select(Client).where((Client.external_id == name) | (Client.name == name)).order_by(Client.id)
     found = session.scalars(query).first()
-    if found is None and name.isdecimal() and int(name[:20]) <= LARGEST_ID:
+    if found is None and name.isdecimal() and len(name) <= len(str(LARGEST_ID)) and int(name) <= LARGEST_ID:
         found = session.get(Client, int(name))
     if found is None:
         raise NotFound(f"there is no client {name!r}; see: nudgepay clients list")

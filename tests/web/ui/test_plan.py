@@ -11,6 +11,8 @@ from sqlalchemy import text
 
 from nudgepay import clock
 from nudgepay.access.permissions import Role
+from nudgepay.errors import NotFound
+from nudgepay.invoices.queries import client_by_name
 from nudgepay.nudges import outlook
 from nudgepay.nudges.closing_days import close_days
 from nudgepay.nudges.facts import Step
@@ -187,3 +189,9 @@ def test_an_empty_plan_teaches_and_a_viewer_may_look(runtime: Runtime, desk: Des
     page = Desk(desk.client, runtime, role=Role.VIEWER).get("/plan").text
     assert "No letter goes out" in page
     assert "Reasons for silence" in page
+
+
+def test_a_client_number_that_no_id_can_be_finds_nobody(desk: Desk) -> None:
+    for sought in ("9" * 40, "0" * 30 + "9" * 30, "٣" * 25, "9" * 5_000):
+        with desk.runtime.db.transaction() as session, pytest.raises(NotFound):
+            client_by_name(session, sought)

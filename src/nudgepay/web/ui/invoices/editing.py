@@ -16,13 +16,13 @@ from nudgepay.invoices.actions import InvoiceClosed, VersionConflict
 from nudgepay.invoices.editing import EDITABLE, InvoiceFields
 from nudgepay.invoices.finding import find_clients
 from nudgepay.invoices.models import Client, Invoice
+from nudgepay.invoices.queries import LARGEST_ID
 from nudgepay.invoices.validation import FieldError
 from nudgepay.money import format_money
 from nudgepay.nudges.amending import amend_invoice, fixed_fields, foresee_edit, foresee_new, open_invoice
 from nudgepay.web.deps import ReadSessionDep, SessionDep
 from nudgepay.web.ui.invoices.form import NAMES, Typed, Unfit, said, texts_of
 from nudgepay.web.ui.invoices.making import (
-    LARGEST_ID,
     SentForm,
     WritePage,
     client_of,

@@ -15,6 +15,7 @@ from nudgepay.invoices.actions import InvoiceExists, create_invoice
 from nudgepay.invoices.editing import InvoiceFields, ensure_free, is_taken
 from nudgepay.invoices.finding import find_clients, last_invoice
 from nudgepay.invoices.models import Client
+from nudgepay.invoices.queries import LARGEST_ID
 from nudgepay.invoices.validation import FieldError
 from nudgepay.nudges.amending import foresee_new
 from nudgepay.nudges.changes import LettersChanged
@@ -31,7 +32,6 @@ router = APIRouter()
 SOON = timedelta(days=1)
 AHEAD = timedelta(days=60)
 USUAL_TERM = timedelta(days=30)
-LARGEST_ID = 2**63 - 1
 MADE_OF = tuple(one.name for one in dataclass_fields(InvoiceFields))
 WritePage = Annotated[Page, allowed(Permission.INVOICE_WRITE)]
 
