@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,12 +9,15 @@ import hypothesis
 import psycopg
 import pytest
 
+from memory import short_lived
 from nudgepay import embedded
 from nudgepay.config import Settings
 from nudgepay.db import Database
 from nudgepay.schema_lifecycle.migrate import migrate
 
 TEMPLATE = "nudgepay_template"
+QUICK = ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_wal_size = '256MB'")
+"""No test's data must survive a crash of its own server; those that crash one start another."""
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("steady")
 """The same examples in every run, so that a red test is a change of ours; the proof draws many more of them."""
@@ -40,10 +42,10 @@ def server_url(worker_id: str) -> Iterator[str]:
     if outside:
         yield outside
         return
-    with tempfile.TemporaryDirectory(prefix="np-tests-", ignore_cleanup_errors=True) as home:
-        server = embedded.start(Path(home))
-        server.psql("ALTER SYSTEM SET fsync = off")
-        server.psql("ALTER SYSTEM SET synchronous_commit = off")
+    with short_lived() as home:
+        server = embedded.start(home)
+        for setting in QUICK:
+            server.psql(f"ALTER SYSTEM SET {setting}")
         server.psql("SELECT pg_reload_conf()")
         yield server.get_uri("postgres")
         server.cleanup()
