@@ -38,12 +38,17 @@ def foresee_changes(
 
     None when these clients have too many invoices for an answer at once. Writes nothing.
     """
-    if (session.scalar(text(_COUNT), {"ids": list(client_ids), "most": MOST_INVOICES + 1}) or 0) > MOST_INVOICES:
+    if are_too_many(session, client_ids):
         return None
     found: dict[int, LettersChanged] = {}
     for client in load_clients(session, client_ids, now=span.start).values():
         found |= changes_of_client(client, changes, span=span)
     return found
+
+
+def are_too_many(session: Session, client_ids: Collection[int]) -> bool:
+    """True when these clients have more open invoices than an answer at once can take."""
+    return (session.scalar(text(_COUNT), {"ids": list(client_ids), "most": MOST_INVOICES + 1}) or 0) > MOST_INVOICES
 
 
 _COUNT = """
