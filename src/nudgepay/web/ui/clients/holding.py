@@ -1,6 +1,6 @@
 """What a pause of a client, or its reminders switched off or on, would change; shown before it is saved."""
 
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
@@ -22,6 +22,8 @@ from nudgepay.web.ui.row_ids import RowId
 router = APIRouter()
 WriterPage = Annotated[Page, allowed(Permission.CLIENT_WRITE)]
 Day = Annotated[str, Form(max_length=20)]
+MaybeDay = Annotated[str | None, Form(max_length=20)]
+SUGGESTED = timedelta(days=7)
 
 
 class NoDay(ValueError):
@@ -40,7 +42,9 @@ def ask_switch(page: WriterPage, session: ReadSessionDep, client_id: RowId) -> R
 @router.get("/clients/{client_id}/pause", response_class=HTMLResponse)
 def ask_pause(page: WriterPage, session: ReadSessionDep, client_id: RowId) -> Response:
     """Until when? And what would that change?"""
-    return pause_form(page, session, client_by_id(session, client_id), "")
+    client = client_by_id(session, client_id)
+    suggested = local_day(page.now, client.timezone) + SUGGESTED
+    return pause_form(page, session, client, suggested.isoformat())
 
 
 @router.post("/clients/{client_id}/pause/preview", response_class=HTMLResponse)

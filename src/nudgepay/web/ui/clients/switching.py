@@ -14,7 +14,7 @@ from nudgepay.invoices.client_edits import pause_client, switch_autopay, unpause
 from nudgepay.invoices.queries import lock_client
 from nudgepay.nudges.calendars import local_day
 from nudgepay.web.deps import SessionDep
-from nudgepay.web.ui.clients.holding import Day, NoDay, day_of, pause_form
+from nudgepay.web.ui.clients.holding import Day, MaybeDay, NoDay, day_of, pause_form
 from nudgepay.web.ui.page import Page, Undo, allowed
 from nudgepay.web.ui.row_ids import RowId
 
@@ -47,7 +47,7 @@ def _switch_reminders(page: Page, session: Session, client_id: int, *, on: bool)
 
 @router.post("/clients/{client_id}/pause")
 def pause(
-    page: WriterPage, session: SessionDep, client_id: RowId, until: Day = "", shown: Day | None = None
+    page: WriterPage, session: SessionDep, client_id: RowId, until: Day = "", shown: MaybeDay = None
 ) -> Response:
     """Be silent through a day of the client, or, without one, until it is ended.
 

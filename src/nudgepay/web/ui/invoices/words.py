@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from nudgepay.nudges.bulk import Act
 from nudgepay.web.ui.page import Page
+from nudgepay.web.ui.rendering import number
 from nudgepay.web.ui.words import N2_, N_
 
 STATUS_WORDS = {
@@ -68,11 +69,11 @@ class BulkWords:
 
     def headline(self, page: Page, count: int) -> str:
         """The page's title."""
-        return page.ngettext(*self.title, count) % {"count": count}
+        return page.ngettext(*self.title, count) % {"count": number(count, page)}
 
     def done(self, page: Page, count: int) -> str:
         """What was done."""
-        return page.ngettext(*self.told, count) % {"count": count}
+        return page.ngettext(*self.told, count) % {"count": number(count, page)}
 
 
 BULK: dict[Act, BulkWords] = {

@@ -90,8 +90,23 @@ JOBS: dict[str, tuple[str, str, str]] = {
 """Of each job: its title, what it does, and what it may cost."""
 SENDS = frozenset({"nudge_pass", "send_mailings"})
 """Jobs that let something leave."""
-KINDS: dict[str, str] = {"job": N_("Job"), "drill": N_("Drill"), "check": N_("Check")}
-RUNS: dict[str, str] = {"cutover": N_("Rehearsal of the cut-over"), "outside": N_("Look at the outside")}
+KINDS: dict[str, str] = {
+    "job": N_("Job"),
+    "drill": N_("Drill"),
+    "check": N_("Check"),
+    "act": N_("Act on many at once"),
+}
+RUNS: dict[str, str] = {
+    "cutover": N_("Rehearsal of the cut-over"),
+    "outside": N_("Look at the outside"),
+    "invoices.pause": N_("Invoices paused"),
+    "invoices.resume": N_("Pauses of invoices ended"),
+    "invoices.reminders_off": N_("Reminders of invoices switched off"),
+    "invoices.reminders_on": N_("Reminders of invoices switched on"),
+    "invoices.release": N_("Imported invoices released"),
+    "invoices.void": N_("Invoices voided"),
+    "schedules.assign": N_("A schedule given to clients and invoices"),
+}
 OUTCOMES: dict[str, tuple[str, str]] = {
     "done": ("ok", N_("Done")),
     "failed": ("bad", N_("Failed")),
