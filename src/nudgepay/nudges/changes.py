@@ -50,6 +50,15 @@ def foresee_first(
     session: Session, client_ids: Sequence[int], changes: Mapping[int, Change], *, span: Span
 ) -> tuple[dict[int, LettersChanged], frozenset[int]]:
     """The same for as many of these clients, in this order, as an answer at once can take; and which they are."""
+    some = as_many_as_fit(session, client_ids)
+    found: dict[int, LettersChanged] = {}
+    for client in load_clients(session, some, now=span.start).values():
+        found |= changes_of_client(client, changes, span=span)
+    return found, frozenset(some)
+
+
+def as_many_as_fit(session: Session, client_ids: Sequence[int]) -> list[int]:
+    """As many of these clients, in this order, as an answer at once can take with their open invoices."""
     asked = {"ids": list(client_ids), "most": MOST_INVOICES + 1}
     counts = {row.id: row.invoices for row in session.execute(text(_EACH), asked)}
     left, some = MOST_INVOICES, []
@@ -57,10 +66,7 @@ def foresee_first(
         if counts[client_id] <= left:
             left -= counts[client_id]
             some.append(client_id)
-    found: dict[int, LettersChanged] = {}
-    for client in load_clients(session, some, now=span.start).values():
-        found |= changes_of_client(client, changes, span=span)
-    return found, frozenset(some)
+    return some
 
 
 _EACH = """

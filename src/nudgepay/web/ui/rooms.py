@@ -9,6 +9,7 @@ from nudgepay.web.ui.letters import letter, runs
 from nudgepay.web.ui.letters import listing as letters
 from nudgepay.web.ui.operations import history, jobs, notices, overview, sending
 from nudgepay.web.ui.plan import pages as plan
+from nudgepay.web.ui.schedules import assigning as schedule_assigning
 from nudgepay.web.ui.schedules import closing
 from nudgepay.web.ui.schedules import editing as schedule_editing
 from nudgepay.web.ui.schedules import pages as schedules
@@ -26,7 +27,7 @@ ROOMS = (
     *(importing, amnesty),
     *(letters, letter, letter_decisions, runs),
     plan,
-    *(closing, schedule_editing, schedules),
+    *(closing, schedule_editing, schedule_assigning, schedules),
     texts,
     insights,
     *(business, sender, stripe, first_steps),

@@ -7,20 +7,19 @@ from fastapi import APIRouter, Form
 from starlette.responses import HTMLResponse, Response
 
 from nudgepay.access.permissions import Permission
-from nudgepay.nudges.bulk import MOST, UNDONE_BY, Outcome, TooMany, change_many, matching, outcome_of, undo_many
+from nudgepay.nudges.bulk import MOST, UNDONE_BY, TooMany, change_many, matching, outcome_of, undo_many
 from nudgepay.web.deps import ReadSessionDep, SessionDep
 from nudgepay.web.ui.invoices.asking import asked_of, back_path, chosen_of
 from nudgepay.web.ui.invoices.foreseeing import foreseen
 from nudgepay.web.ui.invoices.listing import today_of
 from nudgepay.web.ui.invoices.saved_views import filters_of
-from nudgepay.web.ui.invoices.words import BULK, WHY_NOT
+from nudgepay.web.ui.invoices.words import BULK, MOST_NAMED, WHY_NOT, told_left
 from nudgepay.web.ui.page import Page, Undo, allowed
 from nudgepay.web.ui.rendering import number
 from nudgepay.web.ui.row_ids import row_id_of
 
 router = APIRouter()
 FIRST_OFFER = timedelta(days=14)
-MOST_NAMED = 5
 BulkPage = Annotated[Page, allowed(Permission.INVOICE_WRITE)]
 Row = Annotated[list[str], Form()]
 Rows = Annotated[str, Form(max_length=60_000)]
@@ -72,7 +71,7 @@ def confirm(
     done = change_many(session, asked.act, asked.chosen, until=asked.until, now=page.now, actor=page.actor)
     told = BULK[done.act].done(page, len(done.changed)) if done.changed else page.gettext("Nothing was changed.")
     if done.left:
-        told = f"{told} {_told_left(page, done)}"
+        told = f"{told} {told_left(page, [name for name, _ in done.left])}"
     undo = None
     if done.changed and done.act in UNDONE_BY:
         undo = Undo("/invoices/bulk/undo", {"entry": str(done.entry_id), "back": asked.back[:300]})
@@ -108,14 +107,3 @@ def undo(page: BulkPage, session: SessionDep, entry: Word = "", back: Back = "/i
         )
         told = f"{told} {text % {'count': kept}}"
     return page.go(back_path(back), told=told, bad=kept > 0)
-
-
-def _told_left(page: Page, done: Outcome) -> str:
-    named = ", ".join(number for number, _ in done.left[:MOST_NAMED] if number)
-    more = len(done.left) - MOST_NAMED
-    text = page.ngettext(
-        "%(count)s was changed by somebody meanwhile and left alone: %(numbers)s",
-        "%(count)s were changed by somebody meanwhile and left alone: %(numbers)s",
-        len(done.left),
-    ) % {"count": len(done.left), "numbers": named or "–"}
-    return f"{text} +{more}" if more > 0 else text

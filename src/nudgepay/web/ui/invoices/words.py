@@ -1,5 +1,6 @@
 """The words of the list's choices, of its built-in views, and of what a field may not hold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nudgepay.nudges.bulk import Act
@@ -55,6 +56,20 @@ WHY_NOT = {
     "not_open": N_("It is not open"),
     "already": N_("It is so already"),
 }
+
+MOST_NAMED = 5
+
+
+def told_left(page: Page, names: Sequence[str]) -> str:
+    """Which were left alone, the first by name."""
+    named = ", ".join(name for name in names[:MOST_NAMED] if name)
+    more = len(names) - MOST_NAMED
+    text = page.ngettext(
+        "%(count)s was changed by somebody meanwhile and left alone: %(numbers)s",
+        "%(count)s were changed by somebody meanwhile and left alone: %(numbers)s",
+        len(names),
+    ) % {"count": number(len(names), page), "numbers": named or "–"}
+    return f"{text} +{more}" if more > 0 else text
 
 
 @dataclass(frozen=True, slots=True)
