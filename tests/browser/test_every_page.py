@@ -43,6 +43,7 @@ OF_A_MOMENT = frozenset(
         "/invoices/{invoice_id:int}/payments/{fact_id:int}/undo",
         "/invoices/{invoice_id:int}/readings/{reminder_id:int}",
         "/invoices/{invoice_id:int}/release",
+        "/invoices/bulk/{entry_id:int}",
         "/schedules/closing-days/open",
         "/schedules/{name}/versions/{version}/restore",
         "/templates/{template}/{language}/letter",
