@@ -1,7 +1,7 @@
 """A schedule given to clients and invoices: chosen, compared, given to what is as it was seen, and taken back."""
 
 import re
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 
 import pytest
@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 from nudgepay import clock
 from nudgepay.access.permissions import Role
 from nudgepay.invoices.models import Client, Invoice
+from nudgepay.nudges.assigning import Wish, assign_schedule
+from nudgepay.nudges.bulk import Chosen
 from nudgepay.nudges.schedules import save_schedule
 from nudgepay.runtime import Runtime
 from nudgepay.web.app import create_app
@@ -96,7 +98,7 @@ def test_what_was_changed_meanwhile_is_left_alone_and_named(desk: Desk, books: R
     assert followed(books) == {"Ada": "short", "Ben": None, "A-1": None, "A-2": "short", "B-1": None, "B-2": None}
 
 
-def test_a_schedule_that_is_gone_is_not_given_back_and_none_that_is_given_goes(desk: Desk, books: Runtime) -> None:
+def test_a_schedule_that_is_gone_is_not_given_back(desk: Desk, books: Runtime) -> None:
     with books.db.transaction() as session:
         save_schedule(session, "other", STEPS[:1], now=NOW, actor="cli:bo")
     desk.post("/schedules/other/followers", {"client": ["1:1"]})
@@ -106,10 +108,17 @@ def test_a_schedule_that_is_gone_is_not_given_back_and_none_that_is_given_goes(d
     assert "1 was changed since and stays as it is." in desk.told(desk.post(f"{PATH}/undo", back))
     assert followed(books)["Ada"] == "short"
     assert desk.post("/schedules/other/followers", {"client": ["1:3"]}).status_code == 404
-    with ThreadPoolExecutor(2) as hands:
-        given = hands.submit(desk.post, PATH, {"client": ["2:1"]})
-        retired = hands.submit(desk.post, "/schedules/short/retire", {})
-    assert (given.result().status_code, retired.result().status_code) == (303, 409)
+
+
+def test_a_schedule_is_not_removed_while_it_is_given(desk: Desk, books: Runtime) -> None:
+    with ThreadPoolExecutor(1) as hands:
+        with books.db.transaction() as session:
+            assign_schedule(session, Wish("short", (Chosen(2, 1),)), now=NOW, actor="operator:9")
+            retired = hands.submit(desk.post, "/schedules/short/retire", {})
+            wait([retired], timeout=1)
+        assert retired.result().status_code == 409
+    assert followed(books)["Ben"] == "short"
+    assert desk.get("/schedules/short").status_code == 200
 
 
 def test_the_default_one_is_given_by_taking_the_name_away(desk: Desk, books: Runtime) -> None:
