@@ -24,10 +24,8 @@ class RoleState:
 def grant_app_role(connection: Connection) -> str | None:
     """Make the role and give it its rights anew, where this login may; returns why not. Part of every migration."""
     if connection.scalar(text("SELECT to_regprocedure('public.grant_app_role()')")) is None:
-        connection.rollback()
         return None
     trouble: str | None = connection.scalar(text("SELECT public.grant_app_role()"))
-    connection.commit()
     return trouble
 
 

@@ -43,6 +43,7 @@ def migrate(db: Database, to: str = "head") -> tuple[str | None, str | None]:
             config = _config(connection)
             (command.downgrade if _is_older(config, before, to) else command.upgrade)(config, to)
             grant_app_role(connection)
+            connection.commit()
         finally:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
             connection.commit()

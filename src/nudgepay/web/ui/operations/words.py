@@ -71,6 +71,16 @@ JOBS: dict[str, tuple[str, str, str]] = {
         N_("Reads and imports the files that people have uploaded."),
         N_("Half a minute of one processor for 50,000 rows."),
     ),
+    "seal_audit": (
+        N_("Seal the audit log"),
+        N_("Brings new records into the chain that shows every change."),
+        N_("Some microseconds for each new record."),
+    ),
+    "verify_audit": (
+        N_("Verify the audit log"),
+        N_("Computes the whole chain anew, and tells you when it is broken."),
+        N_("Reads the whole log once."),
+    ),
     "close_months": (
         N_("Close months"),
         N_("Works out the figures of months that have ended, for the insights."),
@@ -91,7 +101,11 @@ JOBS: dict[str, tuple[str, str, str]] = {
 SENDS = frozenset({"nudge_pass", "send_mailings"})
 """Jobs that let something leave."""
 KINDS: dict[str, str] = {"job": N_("Job"), "drill": N_("Drill"), "check": N_("Check")}
-RUNS: dict[str, str] = {"cutover": N_("Rehearsal of the cut-over"), "outside": N_("Look at the outside")}
+RUNS: dict[str, str] = {
+    "cutover": N_("Rehearsal of the cut-over"),
+    "outside": N_("Look at the outside"),
+    "audit": N_("Proof of the audit log"),
+}
 OUTCOMES: dict[str, tuple[str, str]] = {
     "done": ("ok", N_("Done")),
     "failed": ("bad", N_("Failed")),
