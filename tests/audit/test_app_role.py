@@ -50,7 +50,7 @@ def test_every_door_to_the_database_takes_the_role(db: Database) -> None:
     async def try_to_change() -> None:
         statements = AsyncStatements(db.url)
         try:
-            await statements.run("UPDATE audit_events SET actor = $1", ["x"])
+            await statements.run("UPDATE audit_events SET actor = %s", ["x"])
         finally:
             await statements.close()
 

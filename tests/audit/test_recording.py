@@ -105,7 +105,9 @@ def test_the_way_of_forgetting_leads_nowhere_else(db: Database) -> None:
     """A table of the caller's own does not stand in for the log, and nothing but the two columns goes."""
     act(db)
     with db.transaction() as session:
-        session.execute(text("CREATE TEMP TABLE audit_events (id bigint, origin text, origin_salt bytea)"))
+        session.execute(
+            text("CREATE TEMP TABLE audit_events (id bigint, origin text, origin_salt bytea) ON COMMIT DROP")
+        )
         session.execute(text("INSERT INTO pg_temp.audit_events VALUES (1, 'mine', NULL)"))
         assert session.scalar(text("SELECT audit_forget_origins('{1}')")) == 1
         assert session.scalar(text("SELECT origin FROM pg_temp.audit_events")) == "mine"
