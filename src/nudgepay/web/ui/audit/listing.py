@@ -22,7 +22,7 @@ from nudgepay.readiness.audit_log import NAME
 from nudgepay.web.deps import ReadSessionDep
 from nudgepay.web.ui.audit.changes import Change, changes_of
 from nudgepay.web.ui.audit.subjects import Subject, Subjects
-from nudgepay.web.ui.audit.words import ACTIONS, UNKNOWN
+from nudgepay.web.ui.audit.words import ACTIONS, UNKNOWN, thing_of
 from nudgepay.web.ui.cursors import pack, unpack
 from nudgepay.web.ui.invoice.actors import Actors
 from nudgepay.web.ui.page import Page, allowed
@@ -31,6 +31,8 @@ router = APIRouter()
 PAGE_SIZE = 50
 LONGEST_QUERY = 200
 _SUBJECT = re.compile(r"[a-z_]+:\S.*")
+_ORIGIN = re.compile(r"(?:(?!web:|cli:|job:)(.*?); )?(\S*)(?: (.*))?", re.DOTALL)
+"""What an act said of its origin, where the edge says it was, and what a browser called itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Shown:
     who: str
     did: Markup
     changes: list[Change]
+    place: str
+    how: str
 
 
 @router.get("/audit", response_class=HTMLResponse)
@@ -75,7 +79,7 @@ def audit_log(
         kept=kept,
         too_long=too_long,
         actors=sorted(((one, choices.name(one) or one) for one in actors), key=lambda pair: pair[1].lower()),
-        actions=[(one, _phrase(page, one, "…")) for one in actions],
+        actions=[(one, _phrase(page, one, thing_of(page, one))) for one in actions],
         state=state,
         verified=verified,
         next_url=_url(kept, before=pack(shown[-1].at, shown[-1].id)) if len(rows) > PAGE_SIZE else "",
@@ -131,15 +135,21 @@ def _last_check(session: Session) -> LedgerEntry | None:
 def _shown(session: Session, events: Sequence[AuditEvent], page: Page) -> list[Shown]:
     actors = Actors(page, session, [one.actor for one in events])
     subjects = Subjects(page, session, [one.subject for one in events])
-    return [
-        Shown(
-            one,
-            actors.name(one.actor),
-            _phrase(page, one.action, _link(subjects.of(one.subject))),
-            changes_of(one.before, one.after, page),
+    found = []
+    for one in events:
+        subject = subjects.of(one.subject)
+        said, place, agent = _ORIGIN.fullmatch(one.origin or "").groups(default="")  # type: ignore[union-attr]
+        found.append(
+            Shown(
+                one,
+                actors.name(one.actor),
+                _phrase(page, one.action, _link(subject)),
+                changes_of(one.before, one.after, page, currency=subject.currency),
+                place,
+                " · ".join(part for part in (said, agent) if part),
+            )
         )
-        for one in events
-    ]
+    return found
 
 
 def _link(subject: Subject) -> Markup:

@@ -15,32 +15,33 @@ LARGEST_ID = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`path` is empty where there is no page about it."""
+    """`path` is empty where there is no page about it; `currency` is that of its amounts, where it has one."""
 
     name: str
     path: str = ""
+    currency: str = ""
 
 
 _OF_INVOICE = (
-    "SELECT t.id::text AS id, i.number AS name, '/invoices/' || i.id AS path"
+    "SELECT t.id::text AS id, i.number AS name, '/invoices/' || i.id AS path, i.currency"
     " FROM {} t JOIN invoices i ON i.id = t.invoice_id"
 )
 LOOKS: dict[str, str] = {
-    "invoices": "SELECT t.id::text AS id, t.number AS name, '/invoices/' || t.id AS path FROM invoices t",
-    "clients": "SELECT t.id::text AS id, t.name, '/clients/' || t.id AS path FROM clients t",
-    "contacts": "SELECT t.id::text AS id, t.name || ' (' || c.name || ')' AS name, '/clients/' || c.id AS path"
-    " FROM contacts t JOIN clients c ON c.id = t.client_id",
-    "operators": "SELECT t.id::text AS id, t.email AS name, '' AS path FROM operators t",
-    "schedules": "SELECT t.id::text AS id, t.name || ' ' || t.version AS name, '/schedules/' || t.name AS path"
-    " FROM schedules t",
-    "money_facts": "SELECT t.id::text AS id, c.name, '/clients/' || c.id AS path"
+    "invoices": "SELECT t.id::text AS id, t.number AS name, '/invoices/' || t.id AS path, t.currency FROM invoices t",
+    "clients": "SELECT t.id::text AS id, t.name, '/clients/' || t.id AS path, '' AS currency FROM clients t",
+    "contacts": "SELECT t.id::text AS id, t.name || ' (' || c.name || ')' AS name, '/clients/' || c.id AS path,"
+    " '' AS currency FROM contacts t JOIN clients c ON c.id = t.client_id",
+    "operators": "SELECT t.id::text AS id, t.email AS name, '' AS path, '' AS currency FROM operators t",
+    "schedules": "SELECT t.id::text AS id, t.name || ' ' || t.version AS name, '/schedules/' || t.name AS path,"
+    " '' AS currency FROM schedules t",
+    "money_facts": "SELECT t.id::text AS id, c.name, '/clients/' || c.id AS path, t.currency"
     " FROM money_facts t JOIN clients c ON c.id = t.client_id",
     **{
         table: _OF_INVOICE.format(table)
         for table in ("disputes", "promises", "payment_claims", "reminders", "reviews")
     },
 }
-"""Of each table: id, name and path of rows. Their ids are numbers."""
+"""Of each table: id, name, path and currency of rows. Their ids are numbers."""
 PATHS = {
     "letters": "/letters/{}",
     "jobs": "/operations/jobs/{}",
@@ -66,7 +67,7 @@ class Subjects:
         self._found: dict[str, Subject] = {}
         for table, ids in wanted.items():
             rows = session.execute(text(f"{LOOKS[table]} WHERE t.id = ANY(:ids)"), {"ids": list(ids)})
-            self._found |= {f"{table}:{row.id}": Subject(row.name, row.path) for row in rows}
+            self._found |= {f"{table}:{row.id}": Subject(row.name, row.path, row.currency) for row in rows}
 
     def of(self, subject: str) -> Subject:
         """Name and way; what is gone, or has no name, by its kind."""

@@ -1,5 +1,6 @@
 """Every act as the predicate of a sentence: `%(subject)s` is what it was done to, who did it stands before."""
 
+from nudgepay.web.ui.page import Page
 from nudgepay.web.ui.words import N_
 
 ACTIONS: dict[str, str] = {
@@ -133,3 +134,45 @@ KINDS: dict[str, str] = {
     "table": "%(id)s",
 }
 """What a subject is called that has no better name."""
+THINGS = {
+    "checkout": "checkout_sessions",
+    "document": "invoices",
+    "evidence": "invoices",
+    "import": "file",
+    "job": "jobs",
+    "text": "letter_texts",
+    "statement": "bank_statements",
+    "upload": "import_uploads",
+    "nudge": "reminders",
+    **dict.fromkeys(("payment", "refund", "credit", "chargeback", "manual"), "money_facts"),
+}
+FIELDS: dict[str, str] = {
+    "amount": N_("amount"),
+    "amount_due": N_("amount due"),
+    "allocated": N_("allocated"),
+    "due_on": N_("due on"),
+    "format": N_("format"),
+    "issued_on": N_("issued on"),
+    "number": N_("number"),
+    "outcome": N_("outcome"),
+    "paused_until": N_("paused until"),
+    "problem": N_("problem"),
+    "promised_on": N_("promised on"),
+    "reason": N_("reason"),
+    "records": N_("records"),
+    "reminders": N_("reminders"),
+    "resolution": N_("resolution"),
+    "role": N_("role"),
+    "rows": N_("rows"),
+    "schedule_name": N_("schedule"),
+    "status": N_("status"),
+    "until": N_("until"),
+}
+"""Names of what acts change, where people know them by another one."""
+
+
+def thing_of(page: Page, action: str) -> str:
+    """What an action is done to, for a list of actions: its kind instead of its name."""
+    noun = action.partition(".")[0]
+    kind = KINDS.get(THINGS.get(noun, f"{noun}s"), "%(id)s")
+    return page.gettext(kind) % {"id": "…"}
