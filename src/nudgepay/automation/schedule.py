@@ -107,7 +107,7 @@ SCHEDULE: tuple[Job, ...] = (
         "* * * * * 55",
         jobs.run_seal_audit,
         "Seal new records of the audit log",
-        "some microseconds for each new record; waits while a transaction that writes the log is open",
+        "a tenth of a millisecond for each new record; waits while a transaction that writes the log is open",
         jobs.has_unsealed,
     ),
     Job(
@@ -115,7 +115,7 @@ SCHEDULE: tuple[Job, ...] = (
         "23 4 * * * 0",
         jobs.run_verify_audit,
         "Compute the chain of the audit log anew",
-        "reads the whole log once: some seconds for each million records",
+        "reads the whole log once: a minute or two for each million records",
     ),
     Job(
         "close_months",

@@ -74,12 +74,12 @@ JOBS: dict[str, tuple[str, str, str]] = {
     "seal_audit": (
         N_("Seal the audit log"),
         N_("Brings new records into the chain that shows every change."),
-        N_("Some microseconds for each new record."),
+        N_("A tenth of a millisecond for each new record."),
     ),
     "verify_audit": (
         N_("Verify the audit log"),
         N_("Computes the whole chain anew, and tells you when it is broken."),
-        N_("Reads the whole log once."),
+        N_("Reads the whole log once: a minute or two for each million records."),
     ),
     "close_months": (
         N_("Close months"),
