@@ -9,8 +9,10 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from nudgepay import embedded
+from nudgepay.access import passwords
 from nudgepay.config import Settings
 from nudgepay.db import Database
 from nudgepay.schema_lifecycle.migrate import migrate
@@ -94,6 +96,13 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
             "FROM_EMAIL": "billing@atelier.example",
         }
     )
+
+
+@pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Password hashes that cost next to nothing: for tests that are about something else."""
+    monkeypatch.setattr(passwords, "COST", 4)
+    monkeypatch.setattr(passwords, "HASHER", Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nudgepay import ledger
+from nudgepay.access.sweeping import is_any_left, sweep
 from nudgepay.automation import queue
 from nudgepay.automation.context import JobContext
 from nudgepay.gateways.mailbox import mailbox_for
@@ -185,6 +186,18 @@ def run_retry_stalled(job: JobContext) -> Figures:
     """Ask again for the jobs of lost workers."""
     with job.runtime.db.transaction() as session:
         return {"lost": queue.retry_stalled(session)}
+
+
+def has_sign_ins(job: JobContext) -> bool:
+    """True when signing in has left something to clear away."""
+    with job.runtime.db.transaction() as session:
+        return is_any_left(session, idle_minutes=job.runtime.settings.session_idle_minutes)
+
+
+def run_sweep_sign_ins(job: JobContext) -> Figures:
+    """Count refused sign-ins into the audit log; forget ended sessions, old tries and devices."""
+    with job.runtime.db.transaction() as session:
+        return dict(sweep(session, idle_minutes=job.runtime.settings.session_idle_minutes))
 
 
 def run_retention(job: JobContext) -> Figures:

@@ -103,6 +103,14 @@ SCHEDULE: tuple[Job, ...] = (
     ),
     Job("flag_abandoned", "*/10 * * * * 40", jobs.run_flag_abandoned, "Tell of runs that never ended"),
     Job(
+        "sweep_sign_ins",
+        "*/5 * * * * 55",
+        jobs.run_sweep_sign_ins,
+        "Count refused sign-ins into the audit log, forget ended sessions",
+        "at most 10,000 rows of each kind",
+        jobs.has_sign_ins,
+    ),
+    Job(
         "close_months",
         "41 2 * * * 0",
         jobs.run_close_months,
