@@ -5,12 +5,14 @@ from collections.abc import Callable
 import pytest
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import text
+from starlette.responses import Response
 
 from nudgepay import metrics
 from nudgepay.access import passwords, recovery_codes
 from nudgepay.access.operators import change_role, disable_operator, operator_by_email
 from nudgepay.access.permissions import PERMISSIONS, Role
 from nudgepay.runtime import Runtime, build_runtime
+from nudgepay.web.ui.cookies import Cookies
 from web.ui.door import BOSS, EMAIL, PASSWORD, Visitor, code_now, people
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")
@@ -89,6 +91,20 @@ def test_a_code_without_the_password_before_it_is_worth_nothing(guarded: Runtime
     late = visitor.post("/login", {"step": "code", "code": code_now()}, of="/login")
     assert (late.status_code, "Invalid credentials" in late.text) == (401, True)
     assert not visitor.is_in()
+
+
+def test_a_signing_key_in_strange_hands_signs_nobody_in(guarded: Runtime) -> None:
+    thief = Visitor(guarded)
+    cookies, answer = Cookies.of(guarded.settings), Response()
+    cookies.put_signed(answer, "session", {"operator": 1}, seconds=3600)
+    cookies.put_signed(answer, "code", {"email": EMAIL, "seal": "f" * 64}, seconds=300)
+    for _, value in [one for one in answer.raw_headers if one[0] == b"set-cookie"]:
+        name, _, rest = value.decode().partition("=")
+        thief.client.cookies.set(name, rest.partition(";")[0], domain="testserver.local")
+    assert not thief.is_in()
+    refused = thief.post("/login", {"step": "code", "code": code_now()}, of="/login")
+    assert (refused.status_code, "Invalid credentials" in refused.text) == (401, True)
+    assert not thief.is_in()
 
 
 def test_a_recovery_code_lets_in_once_and_only_with_the_password(guarded: Runtime) -> None:
