@@ -52,6 +52,7 @@ SECTIONS = (
         (
             Place(N_("Operations"), "/operations", "operation", Permission.OPERATION_READ, "o"),
             Place(N_("Runs"), "/runs", "run", Permission.LETTER_READ, "r"),
+            Place(N_("Audit log"), "/audit", "shield", Permission.AUDIT_READ, "a"),
         ),
     ),
 )

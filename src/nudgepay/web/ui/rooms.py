@@ -13,6 +13,8 @@ from nudgepay.web.ui import (
     signing_in,
     texts,
 )
+from nudgepay.web.ui.audit import exporting as audit_export
+from nudgepay.web.ui.audit import listing as audit_log
 from nudgepay.web.ui.invoice import routes as invoice
 from nudgepay.web.ui.invoices import bulk, editing, exporting, making, saved_views
 from nudgepay.web.ui.invoices import listing as invoices
@@ -21,6 +23,7 @@ from nudgepay.web.ui.letters import letter, runs
 from nudgepay.web.ui.letters import listing as letters
 from nudgepay.web.ui.operations import history, jobs, notices, overview, sending
 from nudgepay.web.ui.plan import pages as plan
+from nudgepay.web.ui.schedules import assigning as schedule_assigning
 from nudgepay.web.ui.schedules import closing
 from nudgepay.web.ui.schedules import editing as schedule_editing
 from nudgepay.web.ui.schedules import pages as schedules
@@ -38,10 +41,11 @@ ROOMS = (
     *(importing, amnesty),
     *(letters, letter, letter_decisions, runs),
     plan,
-    *(closing, schedule_editing, schedules),
+    *(closing, schedule_editing, schedule_assigning, schedules),
     texts,
     insights,
     *(business, sender, stripe, first_steps),
     *(overview, notices, jobs, history, sending),
+    *(audit_log, audit_export),
     *(account, own_password, second_factor, own_sessions, proving),
 )
