@@ -221,6 +221,7 @@ NOTICES: dict[str, NoticeWords] = {
         N_("New browsers have to wait until it is over; those in which somebody signed in before do not."),
         N_("See in the audit log where they come from; block those networks before they reach NudgePay."),
         tone="bad",
+        command="nudgepay notices resolve sign_in.flood",
     ),
     "job.failed": NoticeWords(
         N_("A job keeps failing"),
