@@ -99,6 +99,13 @@ _ACTS = "SELECT at, actor, action, before, after FROM audit_events WHERE subject
 
 
 def count_by_state(session: Session, states: tuple[str, ...], *, cap: int) -> dict[str, int]:
-    """How many letters are in each of these rare states, each counted up to `cap`."""
-    query = text("SELECT count(*) FROM (SELECT FROM letters WHERE state = :state LIMIT :cap) AS capped")
-    return {state: session.scalar(query, {"state": state, "cap": cap}) or 0 for state in states}
+    """How many letters are in each of these states, each counted up to `cap`."""
+    rows = session.execute(text(_COUNTS), {"states": list(states), "cap": cap})
+    return {row.state: int(row.letters) for row in rows}
+
+
+_COUNTS = """
+SELECT one.state,
+       (SELECT count(*) FROM (SELECT FROM letters l WHERE l.state = one.state LIMIT :cap) AS few) AS letters
+  FROM unnest(CAST(:states AS text[])) AS one (state)
+"""
