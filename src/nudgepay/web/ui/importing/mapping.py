@@ -18,7 +18,7 @@ from nudgepay.invoices.validation import FieldError
 from nudgepay.payments.uploads.actions import UploadMoved, ask_for_check, upload_by_id
 from nudgepay.payments.uploads.choices import AS_FOUND, BY_COLUMNS, Choices, checked_choices
 from nudgepay.payments.uploads.looking import Look, look_at
-from nudgepay.payments.uploads.models import ImportUpload
+from nudgepay.payments.uploads.models import INVOICES, ImportUpload
 from nudgepay.web.deps import ReadSessionDep
 from nudgepay.web.ui import choosing
 from nudgepay.web.ui.importing.background import work_soon
@@ -192,7 +192,7 @@ def _look(session: Session, upload: ImportUpload, choices: Choices) -> Look:
 
 
 def _upload(session: Session, upload_id: int) -> ImportUpload:
-    upload = upload_by_id(session, upload_id, content=True)
+    upload = upload_by_id(session, upload_id, content=True, kind=INVOICES)
     if upload.state == "discarded":
         raise NotFound("this file was thrown away")
     if upload.content is None or upload.state in {"importing", "done"}:

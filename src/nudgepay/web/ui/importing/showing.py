@@ -16,8 +16,7 @@ from nudgepay.payments.uploads.actions import (
     invoices_of_upload,
     upload_by_id,
 )
-from nudgepay.payments.uploads.choices import Choices
-from nudgepay.payments.uploads.models import WAITING
+from nudgepay.payments.uploads.models import INVOICES, WAITING
 from nudgepay.web.deps import ReadSessionDep, SessionDep
 from nudgepay.web.ui.importing.background import work_soon
 from nudgepay.web.ui.importing.titles import title_of
@@ -43,7 +42,7 @@ PASSED_OVER = {
 @router.get("/import/{upload_id}", response_class=HTMLResponse)
 def show(page: ImportPage, session: ReadSessionDep, upload_id: RowId, after: str = "") -> Response:
     """One page for every state; while work goes on, it asks again by itself."""
-    upload = upload_by_id(session, upload_id)
+    upload = upload_by_id(session, upload_id, kind=INVOICES)
     if upload.state == "discarded":
         raise NotFound("this file was thrown away")
     if "hx-request" in page.request.headers and upload.state not in WAITING:
@@ -71,7 +70,7 @@ def show(page: ImportPage, session: ReadSessionDep, upload_id: RowId, after: str
 @router.get("/import/{upload_id}/errors.csv")
 def errors(page: ImportPage, session: ReadSessionDep, upload_id: RowId) -> Response:
     """What is wrong, line by line, as a file that runs nothing."""
-    report = upload_by_id(session, upload_id).report or {}
+    report = upload_by_id(session, upload_id, kind=INVOICES).report or {}
     told = [_told(page, fault) for fault in report.get("errors", [])]
     rows = [(one["line"], one["column"], one["value"], one["what"]) for one in told]
     columns = [page.gettext(name) for name in (N_("Line"), N_("Column"), N_("Value"), N_("What to do"))]
@@ -89,7 +88,7 @@ def _told(page: Page, fault: dict[str, Any]) -> dict[str, Any]:
 def run(page: ImportPage, upload_id: RowId) -> Response:
     """Import it as it was checked; a second time changes nothing."""
     with page.runtime.db.transaction() as session:
-        upload = ask_for_import(session, upload_id, actor=page.actor)
+        upload = ask_for_import(session, upload_id, actor=page.actor, kind=INVOICES)
         is_waiting, size = upload.state == "importing", upload.size
     if is_waiting:
         work_soon(page.runtime, upload_id, size=size)
@@ -100,8 +99,7 @@ def run(page: ImportPage, upload_id: RowId) -> Response:
 def check_again(page: ImportPage, upload_id: RowId) -> Response:
     """Read it on trial once more, in the same way."""
     with page.runtime.db.transaction() as session:
-        upload = upload_by_id(session, upload_id)
-        size = ask_for_check(session, upload_id, Choices(**upload.choices)).size
+        size = ask_for_check(session, upload_id, kind=INVOICES).size
     work_soon(page.runtime, upload_id, size=size)
     return page.go(f"/import/{upload_id}")
 
@@ -109,5 +107,5 @@ def check_again(page: ImportPage, upload_id: RowId) -> Response:
 @router.post("/import/{upload_id}/discard")
 def discard(page: ImportPage, session: SessionDep, upload_id: RowId) -> Response:
     """Forget the file; the books know nothing of it."""
-    discard_upload(session, upload_id, actor=page.actor)
+    discard_upload(session, upload_id, actor=page.actor, kind=INVOICES)
     return page.go("/import", told=page.gettext("The file is thrown away; nothing of it was imported."))
