@@ -19,6 +19,7 @@ from nudgepay.payments.statements.lines import ReadLine, ReadStatement, clean_re
 PREAMBLE = 30
 """Lines above the header in which banks write the account and the balance."""
 MAX_FAULTS = 1_000
+LONGEST_VALUE = 100
 _SHORT_YEAR = re.compile(r"(\d{1,2}\s*[./-]\s*\d{1,2}\s*[./-]\s*)(\d{2})")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 T = TypeVar("T")
@@ -176,11 +177,11 @@ class _RowReader:
         try:
             return check(text)
         except AmountError as error:
-            self._fault(row, name, "amount", str(error))
+            self._fault(row, name, "amount", str(error), value=text)
         except DateError as error:
-            self._fault(row, name, "date", str(error))
+            self._fault(row, name, "date", str(error), value=text)
         except UsageError as error:
-            self._fault(row, name, "invalid", str(error))
+            self._fault(row, name, "invalid", str(error), value=text)
         return None
 
     def _amount(self, text: str, currency: str) -> int:
@@ -195,7 +196,8 @@ class _RowReader:
             written = f"{short[1]}20{short[2]}"
         return parse_day(written, self._layout.locale)
 
-    def _fault(self, row: RawRow, name: str, code: str, message: str) -> None:
+    def _fault(self, row: RawRow, name: str, code: str, message: str, *, value: str = "") -> None:
         if len(self.faults) >= MAX_FAULTS:
             raise Unreadable(RowFault(row.line, "", "too_many_faults", f"more than {MAX_FAULTS} faults; see above"))
-        self.faults.append(RowFault(row.line, self._layout.columns.get(name, name), code, message))
+        column = self._layout.columns.get(name, name)
+        self.faults.append(RowFault(row.line, column, code, message, value[:LONGEST_VALUE]))

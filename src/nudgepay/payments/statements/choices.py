@@ -47,7 +47,7 @@ def checked_choices(
     ensure_fields(columns)
     for name in set(columns.values()):
         if list(columns.values()).count(name) > 1:
-            raise FieldError("columns", "twice", f"{name}: two columns are chosen for it; choose one")
+            raise FieldError("columns", "column_chosen_twice", f"{name}: two columns are chosen for it; choose one")
     return StatementChoices(
         how=how if how == BY_COLUMNS else AS_FOUND,
         columns=dict(columns),

@@ -1,6 +1,6 @@
 """Every room of the operators' pages, in the order in which their routes are tried."""
 
-from nudgepay.web.ui import account, amnesty, clients, importing, insights, signing_in, texts
+from nudgepay.web.ui import account, amnesty, clients, importing, insights, signing_in, statements, texts
 from nudgepay.web.ui.invoice import routes as invoice
 from nudgepay.web.ui.invoices import bulk, editing, exporting, making, saved_views
 from nudgepay.web.ui.invoices import listing as invoices
@@ -19,6 +19,7 @@ from nudgepay.web.ui.today import pages as today
 ROOMS = (
     signing_in,
     today,
+    statements,
     search,
     *(invoices, saved_views, bulk, exporting, making, editing),
     invoice,
