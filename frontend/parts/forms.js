@@ -34,4 +34,9 @@ export function setUpForms() {
     if (event.target.closest("[data-closes]")) event.target.closest("dialog").close();
   });
   document.querySelectorAll("form").forEach(countChosen);
+  document.querySelectorAll(".tabs [aria-current]").forEach((tab) => {
+    const bar = tab.parentElement;
+    const before = tab.getBoundingClientRect().left - bar.getBoundingClientRect().left;
+    bar.scrollLeft += before - (bar.clientWidth - tab.offsetWidth) / 2;
+  });
 }

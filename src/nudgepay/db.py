@@ -73,6 +73,10 @@ class DatabaseUnavailable(OperationalError):
     """PostgreSQL cannot serve this now."""
 
 
+class UnstorableText(UsageError):
+    """A text from outside that PostgreSQL has no way to hold; it was refused before it was sent."""
+
+
 class _Connection(psycopg.Connection[Any]):
     """Waits for no answer longer than its patience: a server may accept and never answer."""
 
@@ -236,7 +240,7 @@ class Database:
 
 @contextmanager
 def outage_told() -> Iterator[None]:
-    """Turns what an outage raises into DatabaseUnavailable; what is a bug stays what it is."""
+    """Turns what an outage raises into DatabaseUnavailable, a text with a NUL into UnstorableText; bugs stay bugs."""
     try:
         yield
     except PoolTimeout as error:
@@ -244,6 +248,8 @@ def outage_told() -> Iterator[None]:
     except DBAPIError as error:
         if is_outage(error):
             raise DatabaseUnavailable(f"the database cannot serve this now ({_sqlstate(error)})") from error
+        if isinstance(error.orig, psycopg.DataError) and error.orig.sqlstate is None:
+            raise UnstorableText("a text holds a NUL character, which no text may hold; remove it") from None
         raise
 
 

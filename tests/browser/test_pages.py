@@ -1,11 +1,14 @@
 """Every page of the payer, at two widths, in light and dark: readable by everybody, nothing moves, nothing overflows."""
 
+from dataclasses import replace
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from browser.conftest import Shop, Visitor, visiting
 from nudgepay.nudges.languages import LANGUAGES
+from nudges.letter_builders import BUSINESS, GERMAN, letter, parsed, part
 
 pytestmark = pytest.mark.browser
 
@@ -69,8 +72,16 @@ def test_no_language_is_wider_than_a_phone(browser: Browser, shop: Shop) -> None
                     fold.locator("summary").click()
                 if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
                     wide.append((language, path))
-        assert wide == []
         assert visitor.complaints == []
+        page.goto("about:blank")
+        for language in LANGUAGES:
+            written = parsed(
+                letter(recipient=replace(GERMAN, locale=language), business=replace(BUSINESS, bic="COBADEFFXXX"))
+            )
+            page.set_content(part(written, "html"))
+            if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+                wide.append((language, "letter"))
+        assert wide == []
 
 
 def test_the_pay_button_is_reached_and_pressed_by_keyboard_alone(shop: Shop, visitor: Visitor) -> None:
