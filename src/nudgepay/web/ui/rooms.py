@@ -11,6 +11,7 @@ from nudgepay.web.ui import (
     proving,
     second_factor,
     signing_in,
+    statements,
     texts,
 )
 from nudgepay.web.ui.audit import exporting as audit_export
@@ -34,6 +35,7 @@ from nudgepay.web.ui.today import pages as today
 ROOMS = (
     signing_in,
     today,
+    statements,
     search,
     *(invoices, saved_views, bulk, exporting, making, editing),
     invoice,
