@@ -74,6 +74,14 @@ def operator_by_email(session: Session, email: str) -> Operator:
     return found
 
 
+def operator_by_id(session: Session, operator_id: int) -> Operator:
+    """The operator, locked until the transaction ends; raises NotFound."""
+    found = session.get(Operator, operator_id, with_for_update=True, populate_existing=True)
+    if found is None:
+        raise NotFound("there is no such operator")
+    return found
+
+
 def operator_with_password(session: Session, email: str, password: str) -> Operator | None:
     """The operator who signs in so; None for a wrong password, an unknown and a disabled one alike."""
     found = session.scalar(select(Operator).where(Operator.email == email.strip().lower()[:LONGEST_ADDRESS]))
@@ -85,7 +93,7 @@ def change_role(session: Session, operator: Operator, role: Role, *, actor: str)
     """Give another role; it counts from the next request on. Raises LastSuperadmin."""
     before = {"role": operator.role}
     if role is not Role.SUPERADMIN:
-        _ensure_another_superadmin(session, operator)
+        ensure_another_superadmin(session, operator)
     operator.role = role
     subject = f"operators:{operator.id}"
     audit.record(session, actor=actor, action="operator.role", subject=subject, before=before, after={"role": role})
@@ -100,13 +108,22 @@ def change_password(session: Session, operator: Operator, password: str, *, acto
 
 def disable_operator(session: Session, operator: Operator, *, actor: str) -> None:
     """End every session and let nobody sign in so again. Raises LastSuperadmin."""
-    _ensure_another_superadmin(session, operator)
+    ensure_another_superadmin(session, operator)
     session.execute(update(Operator).where(Operator.id == operator.id).values(disabled_at=func.now()))
     end_sessions_of(session, operator.id)
-    audit.record(session, actor=actor, action="operator.disable", subject=f"operators:{operator.id}")
+    before = {"role": operator.role}
+    audit.record(session, actor=actor, action="operator.disable", subject=f"operators:{operator.id}", before=before)
 
 
-def _ensure_another_superadmin(session: Session, operator: Operator) -> None:
+def enable_operator(session: Session, operator: Operator, *, actor: str) -> None:
+    """Let somebody who was disabled sign in again, in the old role."""
+    session.execute(update(Operator).where(Operator.id == operator.id).values(disabled_at=None))
+    after = {"role": operator.role}
+    audit.record(session, actor=actor, action="operator.enable", subject=f"operators:{operator.id}", after=after)
+
+
+def ensure_another_superadmin(session: Session, operator: Operator) -> None:
+    """Raises LastSuperadmin when nobody else who works here may do everything."""
     working = select(Operator.id).where(Operator.role == Role.SUPERADMIN, Operator.disabled_at.is_(None))
     ids = set(session.scalars(working.order_by(Operator.id).with_for_update()))
     if ids == {operator.id}:
