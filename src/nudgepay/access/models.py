@@ -31,7 +31,7 @@ class Operator(Base):
 
 
 class OperatorSession(Base):
-    """One sign-in. The cookie's value is nowhere; `token_hash` is its SHA-256."""
+    """One sign-in. The cookie's value is nowhere; `token_hash` is its SHA-256. Proven by password and code."""
 
     __tablename__ = "sessions"
     __table_args__ = (UniqueConstraint("token_hash"), Index("ix_sessions_operator_id", "operator_id"))
@@ -42,6 +42,7 @@ class OperatorSession(Base):
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ends_at: Mapped[datetime]
+    proven_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class SavedView(Base):

@@ -6,6 +6,7 @@ Ages are judged by the database's clock, the same for every process.
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -18,7 +19,10 @@ TOUCH_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who asks, as of this request. `locale`, `timezone` and `theme` are None where the person chose nothing."""
+    """Who asks, as of this request. `locale`, `timezone` and `theme` are None where the person chose nothing.
+
+    `proven_at` is when the person last gave password and code, `asked_at` when this was read: the database's clock.
+    """
 
     session_id: int
     session_key: str
@@ -28,6 +32,8 @@ class SignedIn:
     locale: str | None
     timezone: str | None
     theme: str | None
+    proven_at: datetime
+    asked_at: datetime
 
     @property
     def actor(self) -> str:
@@ -38,9 +44,13 @@ class SignedIn:
         """True when the role holds the permission."""
         return permission in PERMISSIONS[self.role]
 
+    def is_proven_within(self, *, minutes: int) -> bool:
+        """True when the last proof of who it is is no older."""
+        return self.asked_at - self.proven_at < timedelta(minutes=minutes)
+
 
 _FIND = """
-SELECT s.id, s.operator_id, o.email, o.role, o.locale, o.timezone, o.theme,
+SELECT s.id, s.operator_id, o.email, o.role, o.locale, o.timezone, o.theme, s.proven_at, now() AS asked_at,
        s.seen_at < now() - make_interval(secs => :touch) AS is_stale
   FROM sessions s JOIN operators o ON o.id = s.operator_id
  WHERE s.token_hash = :hash AND o.disabled_at IS NULL
@@ -79,7 +89,19 @@ def find_session(session: Session, token: str, *, idle_minutes: int) -> SignedIn
         locale=row.locale,
         timezone=row.timezone,
         theme=row.theme,
+        proven_at=row.proven_at,
+        asked_at=row.asked_at,
     )
+
+
+def renew_session(session: Session, session_id: int) -> str:
+    """The same session, proven now, under a new token, which is returned; the old one is worth nothing."""
+    token = secrets.token_urlsafe(32)
+    session.execute(
+        text("UPDATE sessions SET token_hash = :hash, proven_at = now() WHERE id = :id"),
+        {"hash": _hash(token), "id": session_id},
+    )
+    return token
 
 
 def end_session(session: Session, session_id: int) -> None:

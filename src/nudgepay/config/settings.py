@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     session_cookie_same_site: Literal["lax", "strict", "none"] = "lax"
     session_idle_minutes: int = Field(default=30, ge=1)
     session_absolute_hours: int = Field(default=12, ge=1)
+    session_proof_minutes: int = Field(default=10, ge=1, le=720)
     login_rate_limit_attempts: int = 5
     login_rate_limit_window_seconds: int = 300
     login_rate_limit_block_seconds: int = 900

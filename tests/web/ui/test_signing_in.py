@@ -9,7 +9,7 @@ from nudgepay.access import passwords
 from nudgepay.access.operators import add_operator, change_role, disable_operator, operator_by_email
 from nudgepay.access.permissions import PERMISSIONS, Permission, Role
 from nudgepay.runtime import Runtime
-from nudgepay.web.ui.signing_in import own_path
+from nudgepay.web.ui.next_page import own_path
 from web.ui.desk import Desk, signed_in_as
 
 EMAIL, PASSWORD = "olga@desk.example", "a long enough password"

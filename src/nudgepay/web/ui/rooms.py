@@ -1,6 +1,6 @@
 """Every room of the operators' pages, in the order in which their routes are tried."""
 
-from nudgepay.web.ui import account, amnesty, clients, importing, insights, signing_in, texts
+from nudgepay.web.ui import account, amnesty, clients, importing, insights, proving, signing_in, texts
 from nudgepay.web.ui.invoice import routes as invoice
 from nudgepay.web.ui.invoices import bulk, editing, exporting, making, saved_views
 from nudgepay.web.ui.invoices import listing as invoices
@@ -31,5 +31,5 @@ ROOMS = (
     insights,
     *(business, sender, stripe, first_steps),
     *(overview, notices, jobs, history, sending),
-    account,
+    *(account, proving),
 )

@@ -15,6 +15,7 @@ from nudgepay.runtime import Runtime
 from nudgepay.web.deps import RuntimeDep, SessionDep
 from nudgepay.web.ui.cookies import BEFORE_SIGN_IN_SECONDS, Cookies
 from nudgepay.web.ui.csrf import ForeignForm, ensure_own_form, token_for
+from nudgepay.web.ui.next_page import own_path
 from nudgepay.web.ui.page import Page, allowed, signed_in
 from nudgepay.web.ui.rendering import environment_for
 from nudgepay.web.ui.words import N_, language_of
@@ -85,12 +86,6 @@ def refresh(page: Annotated[Page, allowed(Permission.ACCOUNT_WRITE)]) -> Respons
     """Who I am and what I may do, as of this request."""
     role = page.signed.role
     return JSONResponse({"role": role, "permissions": sorted(PERMISSIONS[role])})
-
-
-def own_path(wanted: str) -> str:
-    """The path if it lies on these pages, else Today: nobody is sent elsewhere after signing in."""
-    is_own = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
-    return wanted if is_own and "\\" not in wanted else "/"
 
 
 def _form(

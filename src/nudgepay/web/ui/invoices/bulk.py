@@ -32,8 +32,8 @@ from nudgepay.nudges.queries import load_calendar, load_rules
 from nudgepay.web.deps import SessionDep
 from nudgepay.web.ui.invoices.listing import today_of
 from nudgepay.web.ui.invoices.words import BULK, WHY_NOT
+from nudgepay.web.ui.next_page import own_path
 from nudgepay.web.ui.page import NotAllowed, Page, Undo, allowed
-from nudgepay.web.ui.signing_in import own_path
 
 router = APIRouter()
 AHEAD = timedelta(days=60)
