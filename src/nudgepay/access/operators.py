@@ -75,8 +75,8 @@ def operator_by_email(session: Session, email: str) -> Operator:
 
 
 def operator_by_id(session: Session, operator_id: int) -> Operator:
-    """The operator, locked until the transaction ends; raises NotFound."""
-    found = session.get(Operator, operator_id, with_for_update=True, populate_existing=True)
+    """The operator; raises NotFound."""
+    found = session.get(Operator, operator_id, populate_existing=True)
     if found is None:
         raise NotFound("there is no such operator")
     return found
