@@ -7,40 +7,25 @@ database's clock, and who may is read anew at each step: an approval of somebody
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Row, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from nudgepay import audit, ledger
 from nudgepay.access.acts import COOLING_OFF, Act, act_named
 from nudgepay.access.delegation import Approval
-from nudgepay.access.models import Operator
-from nudgepay.access.permissions import PERMISSIONS, Permission, Role
 from nudgepay.access.sessions import SignedIn
-from nudgepay.errors import Conflict, NotFound, NudgePayError, Refused, UsageError
+from nudgepay.access.trust import MayNotApprove, NotCovered, ensure_may, ensure_still_may, has_changed, is_alone
+from nudgepay.errors import Conflict, NotFound, NudgePayError, UsageError
 
 SHORTEST_REASON, LONGEST_REASON = 3, 500
-DISTRUST = timedelta(hours=24)
-"""For this long after changing another operator's access, one is neither alone nor approved by that operator."""
-
 Params = Mapping[str, Any]
-
-
-class NotCovered(Refused):
-    """No second person has said yes to exactly this."""
 
 
 class SelfApproval(NudgePayError):
     """Who asks is not who approves."""
-
-    status = 403
-
-
-class MayNotApprove(NudgePayError):
-    """The person lacks what approving this takes."""
 
     status = 403
 
@@ -60,7 +45,7 @@ def ask(session: Session, act: Act, params: Params, *, by: SignedIn, reason: str
 
     Where nobody else could approve, a single act of a superadmin waits for its own cooling-off instead.
     """
-    _ensure_may(by.role, act.asking)
+    ensure_may(by.role, act.asking)
     reason = clean_reason(reason)
     alone = not policy and is_alone(session, act, by)
     kind = "policy" if policy else "single"
@@ -114,7 +99,7 @@ def decide(session: Session, approval_id: int, *, by: SignedIn, approve: bool, r
     act = act_named(found.act)
     if not by.may(act.approving):
         raise MayNotApprove(f"your role ({by.role}) may not approve this; it takes {act.approving}")
-    if _has_changed(session, found.asked_by, by.operator_id):
+    if has_changed(session, found.asked_by, by.operator_id):
         raise MayNotApprove("who asks has changed your access within the last day: it takes somebody else")
     given = clean_reason(reason) if reason.strip() or not approve else None
     state = "approved" if approve else "declined"
@@ -136,16 +121,6 @@ def decide(session: Session, approval_id: int, *, by: SignedIn, approve: bool, r
     audit.record(session, actor=by.actor, action=f"approval.{state}", subject=f"approvals:{approval_id}", after=after)
     ledger.resolve_notice(session, _key(approval_id), actor=by.actor)
     return found
-
-
-def _has_changed(session: Session, asker: int, other: int) -> bool:
-    """True when the asker made, invited or changed the other within a day: who was made to say yes says nothing."""
-    query = (
-        "SELECT 1 FROM audit_events WHERE subject = :subject AND actor = :actor AND action LIKE 'operator.%'"
-        " AND at > now() - :distrust LIMIT 1"
-    )
-    given = {"subject": f"operators:{other}", "actor": f"operator:{asker}", "distrust": DISTRUST}
-    return session.scalar(text(query), given) is not None
 
 
 def withdraw(session: Session, approval_id: int, *, by: SignedIn) -> None:
@@ -182,17 +157,21 @@ def _end(session: Session, approval_id: int, *, state: str, by: str, where: str,
     ledger.resolve_notice(session, _key(approval_id), actor=by)
 
 
-_USE = """
-UPDATE approvals a SET state = 'used', used_at = now(), used_by = :actor, uses = a.uses + 1
- WHERE a.id = (
-       SELECT o.id FROM approvals o
-        WHERE o.kind = 'single' AND o.act = :act AND o.digest = :digest AND o.expires_at > clock_timestamp()
-          AND (CAST(:by AS bigint) IS NULL OR o.asked_by = :by)
-          AND (o.state = 'approved'
-               OR (o.state = 'waiting' AND o.alone AND :alone AND o.ready_at <= clock_timestamp()))
-        ORDER BY o.state, o.id LIMIT 1 FOR UPDATE)
-   AND a.state IN ('approved', 'waiting')
-RETURNING a.id, a.alone AND a.decided_by IS NULL AS alone, a.asked_by, a.decided_by
+_COVERING = """
+SELECT id, asked_by, decided_by, alone AND decided_by IS NULL AS alone FROM approvals
+ WHERE kind = 'single' AND act = :act AND digest = :digest AND expires_at > clock_timestamp()
+   AND (CAST(:by AS bigint) IS NULL OR asked_by = :by)
+   AND (state = 'approved' OR (state = 'waiting' AND alone AND :alone AND ready_at <= clock_timestamp()))
+ ORDER BY state, id LIMIT 1 FOR UPDATE
+"""
+_STANDING = """
+SELECT id, asked_by, decided_by, false AS alone FROM approvals
+ WHERE kind = 'policy' AND act = :act AND digest = :digest AND state = 'approved' ORDER BY id LIMIT 1 FOR UPDATE
+"""
+_USED = """
+UPDATE approvals SET state = CASE kind WHEN 'single' THEN 'used' ELSE state END, used_at = now(), used_by = :actor,
+       uses = uses + 1
+ WHERE id = :id
 """
 
 
@@ -201,7 +180,7 @@ def consume(session: Session, act: Act, params: Params, *, by: SignedIn) -> int:
 
     Of many at once one goes through. Who approved must still be allowed to, and so must who acts.
     """
-    _ensure_may(by.role, act.asking)
+    ensure_may(by.role, act.asking)
     return _use(session, act, params, actor=by.actor, by=by.operator_id, alone=is_alone(session, act, by))
 
 
@@ -211,70 +190,32 @@ def consume_at_the_machine(session: Session, act: Act, params: Params, *, actor:
 
 
 def _use(session: Session, act: Act, params: Params, *, actor: str, by: int | None, alone: bool) -> int:
-    given = {"act": act.name, "digest": digest_of(params), "actor": actor, "by": by, "alone": alone}
-    row = session.execute(text(_USE), given).one_or_none()
+    digest = digest_of(params)
+    given = {"act": act.name, "digest": digest, "by": by, "alone": alone}
+    row = session.execute(text(_COVERING), given).one_or_none()
     if row is None:
         raise NotCovered("this takes a second person, and nobody has approved exactly this")
-    if not row.alone:
-        _ensure_still_may(session, row.decided_by, act.approving)
-    _ensure_still_may(session, row.asked_by, act.asking)
-    audit.record(
-        session,
-        actor=actor,
-        action="approval.use",
-        subject=f"approvals:{row.id}",
-        after={"act": act.name, "digest": given["digest"], "alone": row.alone},
-    )
-    ledger.resolve_notice(session, _key(row.id), actor=actor)
-    return int(row.id)
+    return _note_use(session, act, row, digest=digest, actor=actor)
 
 
 def under_policy(session: Session, act: Act, params: Params, *, actor: str) -> int:
     """For a scheduled job: note that it acts under a standing approval; returns its id. Raises NotCovered."""
-    row = session.execute(
-        text(
-            "UPDATE approvals SET used_at = now(), used_by = :actor, uses = uses + 1"
-            " WHERE kind = 'policy' AND act = :act AND digest = :digest AND state = 'approved'"
-            " RETURNING id, decided_by"
-        ),
-        {"act": act.name, "digest": digest_of(params), "actor": actor},
-    ).first()
+    digest = digest_of(params)
+    row = session.execute(text(_STANDING), {"act": act.name, "digest": digest}).one_or_none()
     if row is None:
         raise NotCovered("no standing approval covers this")
-    _ensure_still_may(session, row.decided_by, act.approving)
-    after = {"act": act.name, "digest": digest_of(params)}
+    return _note_use(session, act, row, digest=digest, actor=actor)
+
+
+def _note_use(session: Session, act: Act, row: Row[Any], *, digest: str, actor: str) -> int:
+    if not row.alone:
+        ensure_still_may(session, row.decided_by, act.approving)
+    ensure_still_may(session, row.asked_by, act.asking)
+    session.execute(text(_USED), {"id": row.id, "actor": actor})
+    after = {"act": act.name, "digest": digest, "alone": row.alone}
     audit.record(session, actor=actor, action="approval.use", subject=f"approvals:{row.id}", after=after)
+    ledger.resolve_notice(session, _key(row.id), actor=actor)
     return int(row.id)
-
-
-def is_alone(session: Session, act: Act, by: SignedIn) -> bool:
-    """True for a superadmin when no other working operator could approve.
-
-    Not for a day after that superadmin took power from somebody: else the way to be alone would be a short one.
-    """
-    if by.role is not Role.SUPERADMIN:
-        return False
-    others = select(Operator.id).where(
-        Operator.id != by.operator_id, Operator.disabled_at.is_(None), Operator.role.in_(roles_with(act.approving))
-    )
-    if session.scalar(others.limit(1)) is not None:
-        return False
-    took = (
-        "SELECT 1 FROM audit_events WHERE actor = :actor AND action IN ('operator.disable', 'operator.role')"
-        " AND subject <> :own AND at > now() - :distrust AND before ->> 'role' = ANY(:roles) LIMIT 1"
-    )
-    given = {
-        "actor": by.actor,
-        "own": f"operators:{by.operator_id}",
-        "distrust": DISTRUST,
-        "roles": roles_with(act.approving),
-    }
-    return session.scalar(text(took), given) is None
-
-
-def roles_with(permission: Permission) -> list[str]:
-    """The roles that hold it."""
-    return [str(role) for role, held in PERMISSIONS.items() if permission in held]
 
 
 def expire_overdue(session: Session) -> int:
@@ -305,19 +246,6 @@ def clean_reason(reason: str) -> str:
     if not SHORTEST_REASON <= len(found) <= LONGEST_REASON or not found.isprintable():
         raise UsageError(f"reason: say why, in {SHORTEST_REASON} to {LONGEST_REASON} characters")
     return found
-
-
-def _ensure_may(role: Role, permission: Permission) -> None:
-    if permission not in PERMISSIONS[role]:
-        raise MayNotApprove(f"your role ({role}) may not do this; it takes {permission}")
-
-
-def _ensure_still_may(session: Session, operator_id: int, permission: Permission) -> None:
-    """The operator, locked against being changed until the act is committed, still works and still may."""
-    query = select(Operator.role, Operator.disabled_at).where(Operator.id == operator_id).with_for_update(read=True)
-    row = session.execute(query).one()
-    if row.disabled_at is not None or permission not in PERMISSIONS[Role(row.role)]:
-        raise NotCovered("who stood for this may not do so any more: ask anew")
 
 
 def _key(approval_id: int) -> str:
