@@ -218,6 +218,12 @@ def _note_use(session: Session, act: Act, row: Row[Any], *, digest: str, actor: 
     return int(row.id)
 
 
+def is_any_overdue(session: Session) -> bool:
+    """True when `expire_overdue` would close something."""
+    query = "SELECT EXISTS (SELECT FROM approvals WHERE state IN ('waiting', 'approved') AND expires_at <= now())"
+    return bool(session.scalar(text(query)))
+
+
 def expire_overdue(session: Session) -> int:
     """Close what nobody answered or acted on in its time; returns how many."""
     rows = session.scalars(

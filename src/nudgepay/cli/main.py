@@ -28,6 +28,7 @@ from nudgepay.cli import (
     statements,
     stripe,
     suppressions,
+    tokens,
 )
 from nudgepay.cli.demo.command import demo
 from nudgepay.cli.doctor import doctor
@@ -75,6 +76,7 @@ app.add_typer(mailings.app, name="mailings")
 app.add_typer(operators.app, name="operators")
 app.add_typer(sending.app, name="sending")
 app.add_typer(suppressions.suppressions, name="suppressions")
+app.add_typer(tokens.app, name="tokens")
 
 
 def _version(wanted: bool) -> None:

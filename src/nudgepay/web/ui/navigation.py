@@ -52,6 +52,15 @@ SECTIONS = (
         (
             Place(N_("Operations"), "/operations", "operation", Permission.OPERATION_READ, "o"),
             Place(N_("Runs"), "/runs", "run", Permission.LETTER_READ, "r"),
+            Place(N_("Exports"), "/exports", "download", Permission.BOOKS_EXPORT, "x"),
+        ),
+    ),
+    Section(
+        N_("Access"),
+        (
+            Place(N_("Operators"), "/operators", "person", Permission.OPERATOR_READ, "u"),
+            Place(N_("Tokens"), "/tokens", "lock", Permission.TOKEN_READ, "k"),
+            Place(N_("Approvals"), "/approvals", "shield", Permission.APPROVAL_READ, "a"),
         ),
     ),
 )

@@ -1,6 +1,10 @@
 """Every room of the operators' pages, in the order in which their routes are tried."""
 
-from nudgepay.web.ui import account, amnesty, clients, importing, insights, proving, signing_in, texts
+from nudgepay.web.ui import account, amnesty, clients, importing, insights, proving, signing_in, texts, tokens
+from nudgepay.web.ui.approvals import deciding
+from nudgepay.web.ui.approvals import pages as approvals
+from nudgepay.web.ui.exports import everything
+from nudgepay.web.ui.exports import pages as exports
 from nudgepay.web.ui.invoice import routes as invoice
 from nudgepay.web.ui.invoices import bulk, editing, exporting, making, saved_views
 from nudgepay.web.ui.invoices import listing as invoices
@@ -8,6 +12,8 @@ from nudgepay.web.ui.letters import deciding as letter_decisions
 from nudgepay.web.ui.letters import letter, runs
 from nudgepay.web.ui.letters import listing as letters
 from nudgepay.web.ui.operations import history, jobs, notices, overview, sending
+from nudgepay.web.ui.operators import acting, inviting, joining
+from nudgepay.web.ui.operators import listing as operators
 from nudgepay.web.ui.plan import pages as plan
 from nudgepay.web.ui.schedules import closing
 from nudgepay.web.ui.schedules import editing as schedule_editing
@@ -31,5 +37,8 @@ ROOMS = (
     insights,
     *(business, sender, stripe, first_steps),
     *(overview, notices, jobs, history, sending),
+    *(operators, inviting, acting, joining),
+    *(tokens, approvals, deciding),
+    *(exports, everything),
     *(account, proving),
 )

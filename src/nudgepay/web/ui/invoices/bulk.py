@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.responses import HTMLResponse, Response
 
+from nudgepay.access.acts import BULK_RELEASE
 from nudgepay.access.permissions import Permission
 from nudgepay.errors import UsageError
 from nudgepay.invoices.models import Client
@@ -130,6 +131,8 @@ def _asked(page: Page, action: str, rows: Sequence[str], until: str, back: str) 
     if act == "release" and not page.may(Permission.AMNESTY_RELEASE):
         raise NotAllowed(f"your role ({page.signed.role}) may not do this; it takes {Permission.AMNESTY_RELEASE}")
     chosen = list(dict.fromkeys(_pair(row) for row in rows))
+    if act == "release" and len(chosen) > BULK_RELEASE:
+        raise UsageError(f"more than {BULK_RELEASE} are released at /amnesty, with a second person")
     if len(chosen) > MOST:
         raise UsageError(f"choose at most {MOST} invoices at once")
     day, problem = None, ""
