@@ -45,7 +45,7 @@ def _grant_details(page: Page, session: Session, params: Mapping[str, Any]) -> l
         return []
     before, after = ROLES[operator.role].title, ROLES[Role.SUPERADMIN].title
     return [
-        Detail(page.gettext("Operator"), operator.email, f"/operators/{operator.id}"),
+        Detail(page.gettext("E-mail address"), operator.email, f"/operators/{operator.id}"),
         Detail(page.gettext("Role now"), page.gettext(before)),
         Detail(page.gettext("Role then"), page.gettext(after)),
     ]
