@@ -64,12 +64,12 @@ def invited(session: Session, token: str) -> Operator:
 def accept_invitation(session: Session, token: str, password: str) -> Operator:
     """Choose the password; the link is used up. Raises UnknownInvitation, and UsageError for an unfit password."""
     operator = invited(session, token)
+    change_password(session, operator, password, actor=f"operator:{operator.id}")
     used = session.execute(
         text("DELETE FROM invitations WHERE token_hash = :hash RETURNING operator_id"), {"hash": _hash(token)}
     ).one_or_none()
     if used is None:
         raise UnknownInvitation("this link was used in this moment by somebody else")
-    change_password(session, operator, password, actor=f"operator:{operator.id}")
     return operator
 
 

@@ -3,14 +3,14 @@
 import csv
 import io
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import IO, Any, BinaryIO, cast
 
 from sqlalchemy import text
 
 from nudgepay import clock
-from nudgepay.errors import NudgePayError, UsageError
+from nudgepay.errors import UsageError
 from nudgepay.invoices.exporting.cells import Table, Value, csv_text
 from nudgepay.invoices.exporting.streaming import stream_rows
 from nudgepay.invoices.exporting.writing import json_row, write_xlsx
@@ -32,10 +32,8 @@ LOOK_SECONDS = 1.0
 MayRead = Callable[[], bool]
 
 
-class NoLongerAllowed(NudgePayError):
-    """Who reads has lost the right to while reading."""
-
-    status = 403
+class NoLongerAllowed(Exception):
+    """Who reads has lost the right to while reading: the answer has begun, so it breaks off."""
 
 
 @contextmanager
@@ -57,17 +55,18 @@ def file_of(
     return _watched(_csv(runtime, table, values) if kind == "csv" else _json(runtime, table, values), may_read)
 
 
-def _watched(parts: Iterator[bytes], may_read: MayRead) -> Iterator[bytes]:
+def _watched(parts: Generator[bytes, None, None], may_read: MayRead) -> Iterator[bytes]:
     looked = clock.monotonic()
-    for part in parts:
-        if clock.monotonic() - looked > LOOK_SECONDS:
-            if not may_read():
-                raise NoLongerAllowed("the right to read this was taken while it was read")
-            looked = clock.monotonic()
-        yield part
+    with closing(parts):
+        for part in parts:
+            if clock.monotonic() - looked > LOOK_SECONDS:
+                if not may_read():
+                    raise NoLongerAllowed("the right to read this was taken while it was read")
+                looked = clock.monotonic()
+            yield part
 
 
-def _csv(runtime: Runtime, table: Table, values: Mapping[str, Any]) -> Iterator[bytes]:
+def _csv(runtime: Runtime, table: Table, values: Mapping[str, Any]) -> Generator[bytes, None, None]:
     with _rows(runtime, table, values) as rows:
         written = io.StringIO(newline="")
         written.write(MARK)
@@ -80,7 +79,7 @@ def _csv(runtime: Runtime, table: Table, values: Mapping[str, Any]) -> Iterator[
         yield _taken(written)
 
 
-def _json(runtime: Runtime, table: Table, values: Mapping[str, Any]) -> Iterator[bytes]:
+def _json(runtime: Runtime, table: Table, values: Mapping[str, Any]) -> Generator[bytes, None, None]:
     with _rows(runtime, table, values) as rows:
         written = io.StringIO()
         before = "["
