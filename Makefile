@@ -58,8 +58,9 @@ mutants: install  ## every planted defect must turn its test red (ARGS=--only pa
 mutation: install  ## small changes to the pure rooms, and how many the tests notice (half an hour)
 	$(BIN)/python scripts/mutation_score.py $(ARGS)
 
-proof: install  ## the long forms of the fault tests; figures into docs/evidence
+proof: install  ## the long forms of the fault tests, and two scanners (wapiti, sqlmap); figures into docs/evidence
 	NUDGEPAY_PROOF=1 $(BIN)/pytest tests/faults -s --timeout 1200 $(ARGS)
+	$(BIN)/python scripts/scanners.py
 
 clean:  ## forget the virtual environment and local data
 	rm -rf $(VENV) var

@@ -49,7 +49,7 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory(prefix="np-shots-", ignore_cleanup_errors=True) as home:
         os.environ["NUDGEPAY_HOME"] = home
-        with set_up(port=_free_port()) as stage, sync_playwright() as playwright:
+        with set_up(port=free_port()) as stage, sync_playwright() as playwright:
             live_in(stage.runtime)
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             for look in LOOKS:
@@ -89,7 +89,8 @@ def _pictures(runtime: Runtime) -> Iterator[tuple[str, str]]:
         yield ("-".join([*words, "one"] if len(words) < len(path.strip("/").split("/")) else words) or "today"), path
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from nudgepay.db import Database, DatabaseUnavailable
+from nudgepay.db import Database, DatabaseUnavailable, UnstorableText
 from nudgepay.schema_lifecycle.revisions import current, head
 
 
@@ -29,8 +29,13 @@ def test_it_names_an_unreachable_database() -> None:
 
 def test_an_error_never_repeats_the_values_it_was_about(db: Database) -> None:
     with pytest.raises(DBAPIError) as refused, db.transaction() as session:
-        session.execute(text("SELECT CAST(:value AS integer) + :other"), {"value": "Klara Lindner", "other": "\0"})
+        session.execute(text("SELECT 1 / (length(:value) - 13)"), {"value": "Klara Lindner"})
     assert "Klara" not in str(refused.value)
+
+
+def test_a_text_that_no_database_can_hold_is_the_callers_mistake(db: Database) -> None:
+    with pytest.raises(UnstorableText, match="NUL"), db.transaction() as session:
+        session.execute(text("SELECT 1 FROM clients WHERE name = :name"), {"name": "Klara\0"})
 
 
 def test_it_starts_with_the_default_schedule(db: Database) -> None:

@@ -40,3 +40,11 @@ automation_last_success = Gauge(
     ["job"],
     registry=REGISTRY,
 )
+audit_sealed = Counter(
+    "nudgepay_audit_records_sealed_total", "Records of the audit log that joined the chain", registry=REGISTRY
+)
+audit_checkpoint = Gauge(
+    "nudgepay_audit_checkpoint_timestamp_seconds",
+    "When this process last wrote down where the chain stands, in seconds since 1970 UTC",
+    registry=REGISTRY,
+)

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from access.people import as_of_now, working
+from nudgepay.access import trust
 from nudgepay.access.acts import ACTS, GRANT_SUPERADMIN, RELEASE_MANY, ROTATE_SECRETS
 from nudgepay.access.administering import OwnPower, give_role, switch_off, switch_on
 from nudgepay.access.approvals import (
@@ -259,13 +260,16 @@ def test_only_a_superadmin_is_ever_alone(db: Database) -> None:
         assert not ask(session, RELEASE_MANY, PARAMS, by=mia, reason=WHY).alone
 
 
-def test_who_made_the_others_leave_is_not_alone_for_a_day(db: Database, three: Any) -> None:
+def test_who_made_the_others_leave_is_not_alone_for_a_day(
+    db: Database, three: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ada, bo, mia = three
     with db.transaction() as session:
         switch_off(session, operator_by_id(session, bo.operator_id), by=ada)
         give_role(session, operator_by_id(session, mia.operator_id), Role.VIEWER, by=ada)
         assert not ask(session, RELEASE_MANY, PARAMS, by=ada, reason=WHY).alone
-        session.execute(text("UPDATE audit_events SET at = at - interval '25 hours'"))
+        assert timedelta(hours=24) == trust.DISTRUST
+        monkeypatch.setattr(trust, "DISTRUST", timedelta())
         assert ask(session, RELEASE_MANY, {"other": 1}, by=ada, reason=WHY).alone
 
 

@@ -32,7 +32,7 @@ from nudgepay.web.app import create_app
 ROOT = Path(__file__).parents[2]
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
 DOORS = {
-    "audit.py",
+    "audit",
     "automation",
     "cli",
     "db.py",

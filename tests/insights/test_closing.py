@@ -18,9 +18,11 @@ from nudgepay.insights.reading import (
 )
 from nudgepay.invoices.actions import close_invoice
 from nudgepay.invoices.models import Invoice
+from nudgepay.nudges.client_file import Habit, habit_of
 from nudgepay.nudges.promises import make_promise, settle_promises
 from nudgepay.payments.actions import undo_payment
 from nudgepay.payments.bank import record_transfer
+from nudgepay.payments.came_in import days_to_pay
 from nudges.books import make_client, make_invoice
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -28,10 +30,15 @@ NOW = datetime(2026, 4, 20, 9, 0, tzinfo=UTC)
 SEED = 20260420
 
 
-def _pay(db: Database, number: str, amount: int, at: datetime) -> int:
+def _pay(db: Database, number: str, amount: int, at: datetime, *, booked_at: datetime | None = None) -> int:
     with db.transaction() as session:
         return record_transfer(
-            session, numbers=[number], amount=f"{amount / 100:.2f}", occurred_at=at, now=at, actor="test"
+            session,
+            numbers=[number],
+            amount=f"{amount / 100:.2f}",
+            occurred_at=at,
+            now=booked_at or at,
+            actor="test",
         ).fact_id
 
 
@@ -108,6 +115,33 @@ def test_closing_again_changes_nothing_and_a_late_payment_reaches_a_month_until_
         assert slowest_payers(session, most=5)[0].days_late == 20
         assert (behaviour_of(session, client) or [None])[0] == 1
         assert figures_by_currency(session)["EUR"][-1].received == 50_000
+
+
+def test_a_draft_that_was_voided_was_never_owed(db: Database) -> None:
+    client = make_client(db)
+    for number in ("A-1", "D-1"):
+        make_invoice(db, client, number, due_on=date(2026, 3, 1), amount=50_000)
+    with db.transaction() as session:
+        draft = session.query(Invoice).filter_by(number="D-1").one()
+        draft.status = "draft"
+        close_invoice(session, draft, status="void", now=NOW, actor="test")
+    run_closing(db, now=NOW, zone=BERLIN)
+    assert {row["receivable"] for row in _month_ends(db).values()} == {50_000}
+
+
+def test_a_payer_is_as_late_as_the_money_however_late_it_was_booked(db: Database) -> None:
+    client = make_client(db)
+    make_invoice(db, client, "A-1", due_on=date(2026, 3, 10), amount=50_000)
+    booked_at = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
+    _pay(db, "A-1", 50_000, datetime(2026, 3, 12, 12, 0, tzinfo=UTC), booked_at=booked_at)
+    run_closing(db, now=booked_at + timedelta(days=5), zone=BERLIN)
+    with db.transaction() as session:
+        assert slowest_payers(session, most=5)[0].days_late == 2
+        assert habit_of(session, client, zone="Europe/Berlin") == Habit(2.0, 1)
+        paid = days_to_pay(session, day_of=lambda at: at.astimezone(BERLIN).date())
+        issued_on = session.scalar(text("SELECT issued_on FROM invoices"))
+        assert paid is not None
+        assert paid.days == (date(2026, 3, 12) - issued_on).days
 
 
 def test_money_counts_for_the_last_letter_before_it(db: Database) -> None:

@@ -110,6 +110,21 @@ SCHEDULE: tuple[Job, ...] = (
     ),
     Job("flag_abandoned", "*/10 * * * * 40", jobs.run_flag_abandoned, "Tell of runs that never ended"),
     Job(
+        "seal_audit",
+        "* * * * * 55",
+        jobs.run_seal_audit,
+        "Seal new records of the audit log",
+        "a tenth of a millisecond for each new record; waits while a transaction that writes the log is open",
+        jobs.has_unsealed,
+    ),
+    Job(
+        "verify_audit",
+        "23 4 * * * 0",
+        jobs.run_verify_audit,
+        "Compute the chain of the audit log anew",
+        "reads the whole log once: a minute or two for each million records",
+    ),
+    Job(
         "close_months",
         "41 2 * * * 0",
         jobs.run_close_months,

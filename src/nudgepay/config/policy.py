@@ -24,6 +24,9 @@ BCRYPT = re.compile(r"\$2[aby]\$(\d{2})\$[./A-Za-z0-9]{53}")
 SELECTOR = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*")
 HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,60}")
 MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+AUDIT_KEYS = re.compile(r"-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----|[^\s,]+", re.DOTALL)
+AUDIT_KEY = re.compile(r"-----BEGIN (PRIVATE|PUBLIC) KEY-----.*|(public:)?[A-Za-z0-9+/_-]{43}=?", re.DOTALL)
+"""Seeds in base64, PEM blocks, and `public:BASE64` of keys that only verify."""
 TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 
@@ -112,6 +115,13 @@ def _dkim(settings: "Settings") -> Iterator[SettingProblem]:
         yield SettingProblem("DKIM_SELECTOR", "is no name that DNS could hold", "Use letters, digits and dashes")
     if settings.dkim_key_file is not None and not settings.dkim_key_file.is_file():
         yield SettingProblem("DKIM_KEY_FILE", "cannot be found", "Name a file that this process may read")
+
+
+def _audit(settings: "Settings") -> Iterator[SettingProblem]:
+    value = settings.secret("audit_signing_key")
+    if value is not None and not all(AUDIT_KEY.fullmatch(part) for part in AUDIT_KEYS.findall(value)):
+        cure = "Make one: openssl rand -base64 32"
+        yield SettingProblem("AUDIT_SIGNING_KEY", "holds what is no Ed25519 key", cure)
 
 
 def _stripe(settings: "Settings") -> Iterator[SettingProblem]:
@@ -224,7 +234,7 @@ def _live_stripe(settings: "Settings") -> Iterator[SettingProblem]:
         yield SettingProblem("STRIPE_WEBHOOK_SECRET", "is missing while Stripe is used", cure)
 
 
-ALWAYS: tuple[Rule, ...] = (_address, _database, _business, _recipients, _digest, _mail, _dkim, _stripe)
+ALWAYS: tuple[Rule, ...] = (_address, _database, _business, _recipients, _digest, _mail, _dkim, _audit, _stripe)
 STRICT: tuple[Rule, ...] = (
     _present,
     _managed,

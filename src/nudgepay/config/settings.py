@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     admin_password_hash: SecretStr | None = None
     admin_credentials: SecretStr | None = None
     admin_totp_secret: SecretStr | None = None
+    audit_signing_key: SecretStr | None = None
+    audit_anchor_dir: Path | None = None
     session_https_only: bool = True
     session_cookie_same_site: Literal["lax", "strict", "none"] = "lax"
     session_idle_minutes: int = Field(default=30, ge=1)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from nudgepay.db import Database
+from nudgepay.payments.came_in import PAID_AT
 
 FOLLOWED_WITHIN_DAYS = 14
 """Money within this many days of a letter counts as its fruit, if no other letter came between."""
@@ -114,7 +115,7 @@ WITH counted AS (
   SELECT i.currency, i.due_on, i.issued_on, i.amount_due, greatest(i.amount_due - coalesce(c.amount, 0), 0) AS rest
     FROM invoices i LEFT JOIN counted c ON c.invoice_id = i.id
    WHERE i.status <> 'draft' AND i.issued_on <= :last
-     AND NOT (i.status IN ('void', 'uncollectible') AND i.closed_at < :end)
+     AND NOT (i.status IN ('void', 'uncollectible') AND (i.closed_at IS NULL OR i.closed_at < :end))
 ), came AS (
   SELECT currency, sum(CASE WHEN kind IN ('refund', 'chargeback') THEN -amount ELSE amount END) AS amount
     FROM money_facts
@@ -132,7 +133,8 @@ SELECT :month, currency, coalesce(receivable, 0), coalesce(not_due, 0), coalesce
        coalesce(came.amount, 0)
   FROM owed FULL JOIN came USING (currency)
 """
-"""An invoice counts from the day it was issued until it was voided or written off; money from the day it came."""
+"""An invoice counts from the day it was issued until it was voided or written off, a draft that was voided never;
+money counts from the day it came."""
 
 _STEPS = """
 WITH sent AS (
@@ -162,13 +164,14 @@ SELECT :month, count(*) FILTER (WHERE state = 'kept'), count(*) FILTER (WHERE st
   FROM promises WHERE settled_at >= :start AND settled_at < :end
 """
 _CLOSED = "INSERT INTO closed_months (month, is_settled) VALUES (:month, :is_settled)"
-_BEHAVIOUR = """
+_BEHAVIOUR = f"""
 INSERT INTO payment_behaviour (client_id, paid, days_late, days_late_before)
 SELECT client_id, count(*), round(sum(late * amount_due) / sum(amount_due)),
-       round(sum(late * amount_due) FILTER (WHERE closed_at < :half)
-             / nullif(sum(amount_due) FILTER (WHERE closed_at < :half), 0))
-  FROM (SELECT client_id, amount_due::numeric, closed_at,
-               (closed_at AT TIME ZONE :zone)::date - due_on AS late
-          FROM invoices WHERE status = 'paid' AND closed_at >= :start AND closed_at < :end) AS settled
+       round(sum(late * amount_due) FILTER (WHERE paid_at < :half)
+             / nullif(sum(amount_due) FILTER (WHERE paid_at < :half), 0))
+  FROM (SELECT client_id, amount_due, paid_at, (paid_at AT TIME ZONE :zone)::date - due_on AS late
+          FROM (SELECT i.client_id, i.amount_due::numeric, i.due_on, {PAID_AT} AS paid_at
+                  FROM invoices i WHERE i.status = 'paid' AND i.closed_at >= :start) AS paid
+         WHERE paid_at >= :start AND paid_at < :end) AS settled
  GROUP BY client_id
-"""
+"""  # noqa: S608 - a fragment of ours

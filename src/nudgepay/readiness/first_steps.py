@@ -51,7 +51,7 @@ def take_first_steps(directory: Path, answers: Answers, *, password: str, comman
     `command` is the `nudgepay` that the units start. Directories get mode 0700, files with secrets 0600.
     """
     _ensure_sound(answers)
-    keys = {name: secrets.token_urlsafe(48) for name in KEYS}
+    keys = {name: secrets.token_urlsafe(48) for name in KEYS} | {"audit_signing_key": secrets.token_urlsafe(32)}
     hashed = hash_password(password)
     given = {"database_url": answers.database_url, "smtp_password": answers.smtp_password}
     contents = keys | {"admin_password_hash": hashed} | {name: value for name, value in given.items() if value}

@@ -1,12 +1,14 @@
 """Books as they stand after some days of work: every age, five currencies, letters sent, held and unknown, money in."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
 from nudgepay import clock
 from nudgepay.cli.demo.clock_of_story import passes, story_start
 from nudgepay.cli.demo.sample import load_sample_books
+from nudgepay.insights.closing import run_closing
 from nudgepay.invoices.queries import invoice_by_number
 from nudgepay.nudges.mailings.statements import request_statement
 from nudgepay.nudges.passes import run_pass
@@ -29,10 +31,11 @@ def live_in(runtime: Runtime, *, now: datetime | None = None) -> None:
         if number == len(instants) // 2:
             _pay(runtime, books.paid_by_transfer, instant)
         _pass(runtime, instant)
+    run_closing(runtime.db, now=now, zone=ZoneInfo(runtime.settings.business_timezone))
     with runtime.db.transaction() as session:
         session.execute(
             text(
-                "UPDATE letters SET state = 'unknown' WHERE id = (SELECT id FROM letters WHERE state = 'accepted'"
+                "UPDATE letters SET state = 'unknown', accepted_at = NULL WHERE id = (SELECT id FROM letters WHERE state = 'accepted'"
                 " ORDER BY sending_at DESC, id LIMIT 1)"
             )
         )

@@ -1,5 +1,6 @@
 """Markup and scripts in what clients, payers and relays can write: on an invoice's page they are only text."""
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -112,3 +113,21 @@ def test_a_letter_is_shown_where_it_can_do_nothing(desk: Desk, kind: str) -> Non
     assert "script" not in policy
     assert "x-frame-options" not in framed.headers
     assert look(desk.runtime, invoice_id).status == "open"
+
+
+def test_a_nul_in_any_field_is_refused_and_breaks_nothing(desk: Desk) -> None:
+    fields = {"email": "a\0@b.example", "password": "a\0b", "name": "a\0b", "reason": "a\0b", "message": "a\0b"}
+    for path in (
+        "/login",
+        "/clients/new",
+        "/operations/sending/pause",
+        "/account",
+        "/schedules/new",
+        "/invoices/new",
+    ):
+        assert desk.post(path, fields).status_code < 500, path
+    desk.client.cookies.clear()
+    before = re.search(r'name="_csrf_token" value="(\w+)"', desk.get("/login").text)
+    assert before is not None
+    answer = desk.client.post("/login", data={**fields, "_csrf_token": before[1]}, headers={"accept": "text/html"})
+    assert answer.status_code in {401, 422}

@@ -19,6 +19,7 @@ def demo(
     from nudgepay import clock
     from nudgepay.automation.worker import run_worker
     from nudgepay.cli.demo.cleaning import forget
+    from nudgepay.cli.demo.clock_of_story import story_start
     from nudgepay.cli.demo.stage import OPERATOR, set_up
     from nudgepay.cli.demo.story import has_books, tell, tell_again
     from nudgepay.cli.demo.tables import print_story
@@ -36,7 +37,7 @@ def demo(
         console.print("[green]✓[/green] Own PostgreSQL, pages and a stand-in for Stripe are up, all on this machine")
         told = tell_again(stage, console, now=now) if has_books(stage) else tell(stage, console, now=now)
         console.print()
-        print_story(console, stage.runtime.db)
+        print_story(console, stage.runtime.db, since=story_start(now))
         console.print(f"{told.passes} passes, {told.letters} letters. No reminder after payment, none twice.")
         if not once:
             console.print(f"\nThe operators' app:        [bold]{stage.url}[/bold]   (Ctrl-C ends it)")

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from nudgepay.cli.demo.history import load_history
 from nudgepay.invoices.actions import add_contact, create_client, create_invoice, pause_invoice
 from nudgepay.invoices.models import Client, Invoice
 from nudgepay.nudges.disputes import open_dispute
@@ -54,6 +55,7 @@ class SampleBooks:
 
     clients: int
     invoices: int
+    paid_before: int
     paid_by_card: str
     paid_by_transfer: str
 
@@ -91,9 +93,11 @@ def load_sample_books(session: Session, *, start: datetime) -> SampleBooks:
             )
             numbers.setdefault(sample.name, []).append(number)
     _what_people_said(session, numbers, start)
+    currencies = {sample.name: sample.currency for sample in CLIENTS}
     return SampleBooks(
         clients=len(CLIENTS),
         invoices=sum(len(found) for found in numbers.values()),
+        paid_before=load_history(session, start=start, currencies=currencies, actor=ACTOR),
         paid_by_card=numbers["Northwind Traders"][0],
         paid_by_transfer=numbers["Kōwa Design"][0],
     )

@@ -13,6 +13,7 @@ import uvicorn
 from nudgepay import log
 from nudgepay.access.operators import add_operator, change_password, has_operators, operator_by_email
 from nudgepay.access.permissions import Role
+from nudgepay.audit import acting_from
 from nudgepay.config import Settings
 from nudgepay.config.environment import process_environment
 from nudgepay.errors import Refused, UsageError
@@ -51,7 +52,7 @@ def set_up(*, port: int) -> Iterator[Stage]:
         try:
             migrate(runtime.db)
             password = _let_owner_in(runtime)
-            with _pages(runtime, port) as url:
+            with acting_from("cli:demo"), _pages(runtime, port) as url:
                 stripe.send_webhooks_to(f"{url}/webhooks/stripe", WEBHOOK_SECRET)
                 yield Stage(runtime, stripe, url, password)
         finally:
@@ -70,6 +71,16 @@ def _let_owner_in(runtime: Runtime) -> str:
     return password
 
 
+def _audit_key(home: Path) -> str:
+    """The key that signs the audit log of these books, made with them."""
+    file = home / "demo-audit-key"
+    if not file.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text()
+
+
 def _settings(home: Path, stripe_url: str, port: int) -> Settings:
     return Settings.load(
         {
@@ -81,6 +92,8 @@ def _settings(home: Path, stripe_url: str, port: int) -> Settings:
             "BUSINESS_IBAN": "DE89370400440532013000",
             "BUSINESS_BIC": "COBADEFFXXX",
             "FROM_EMAIL": "invoices@atelier-nord.example",
+            "AUDIT_SIGNING_KEY": _audit_key(home),
+            "AUDIT_ANCHOR_DIR": str(home / "audit-anchors"),
             "STRIPE_SECRET_KEY": API_KEY,
             "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "STRIPE_API_BASE": stripe_url,

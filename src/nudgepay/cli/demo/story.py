@@ -36,7 +36,11 @@ def tell(stage: Stage, console: Console, *, now: datetime) -> Told:
     start = story_start(now)
     with stage.runtime.db.transaction() as session:
         books = load_sample_books(session, start=start)
-    _done(console, f"{books.clients} clients and {books.invoices} invoices in five currencies")
+    _done(
+        console,
+        f"{books.clients} clients, {books.invoices} open invoices in five currencies,"
+        f" {books.paid_before} that were paid in the half-year before",
+    )
     told = Told()
     turn = start + timedelta(days=PAYMENT_DAY)
     _go_through(stage, console, told, list(passes(start, turn)), "Two days of passes")

@@ -1,5 +1,6 @@
 """The tables at the end: what went out and why, what is silent and why, what was paid."""
 
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rich import box
@@ -33,15 +34,16 @@ SELECT i.number, c.name AS client, f.provider, sum(a.amount)::bigint AS amount, 
          WHERE r.invoice_id = i.id AND l.sending_at > f.occurred_at AND i.status = 'paid') AS chased_since
   FROM allocations a JOIN money_facts f ON f.id = a.fact_id JOIN invoices i ON i.id = a.invoice_id
   JOIN clients c ON c.id = i.client_id
+ WHERE f.occurred_at >= :since
  GROUP BY i.id, c.id, f.id ORDER BY f.occurred_at
 """
 
 
-def print_story(console: Console, db: Database) -> None:
-    """All three tables."""
+def print_story(console: Console, db: Database, *, since: datetime) -> None:
+    """All three tables; of money, what came since the story began."""
     console.print(_letters(db))
     console.print(_silent(db))
-    console.print(_paid(db))
+    console.print(_paid(db, since))
 
 
 def _letters(db: Database) -> Table:
@@ -68,16 +70,16 @@ def _silent(db: Database) -> Table:
     return table
 
 
-def _paid(db: Database) -> Table:
+def _paid(db: Database, since: datetime) -> Table:
     table = _table(
         "Money that came", "invoice", "client", "by", "amount>", "invoice is", "reminders since it was paid>"
     )
     with db.transaction() as session:
-        for row in session.execute(text(_PAID)):
+        for row in session.execute(text(_PAID), {"since": since}):
             way = {"stripe": "card (Stripe)", "bank": "bank transfer"}.get(row.provider, row.provider)
             amount = format_money(row.amount, row.currency, "en")
-            since = str(row.chased_since) if row.status == "paid" else "goes on for the rest"
-            table.add_row(row.number, row.client, way, amount, row.status, since)
+            chased = str(row.chased_since) if row.status == "paid" else "goes on for the rest"
+            table.add_row(row.number, row.client, way, amount, row.status, chased)
     return table
 
 

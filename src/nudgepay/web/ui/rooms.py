@@ -3,6 +3,8 @@
 from nudgepay.web.ui import account, amnesty, clients, importing, insights, proving, signing_in, texts, tokens
 from nudgepay.web.ui.approvals import deciding
 from nudgepay.web.ui.approvals import pages as approvals
+from nudgepay.web.ui.audit import exporting as audit_export
+from nudgepay.web.ui.audit import listing as audit_log
 from nudgepay.web.ui.exports import everything
 from nudgepay.web.ui.exports import pages as exports
 from nudgepay.web.ui.invoice import routes as invoice
@@ -15,6 +17,7 @@ from nudgepay.web.ui.operations import history, jobs, notices, overview, sending
 from nudgepay.web.ui.operators import acting, inviting, joining
 from nudgepay.web.ui.operators import listing as operators
 from nudgepay.web.ui.plan import pages as plan
+from nudgepay.web.ui.schedules import assigning as schedule_assigning
 from nudgepay.web.ui.schedules import closing
 from nudgepay.web.ui.schedules import editing as schedule_editing
 from nudgepay.web.ui.schedules import pages as schedules
@@ -32,11 +35,12 @@ ROOMS = (
     *(importing, amnesty),
     *(letters, letter, letter_decisions, runs),
     plan,
-    *(closing, schedule_editing, schedules),
+    *(closing, schedule_editing, schedule_assigning, schedules),
     texts,
     insights,
     *(business, sender, stripe, first_steps),
     *(overview, notices, jobs, history, sending),
+    *(audit_log, audit_export),
     *(operators, inviting, acting, joining),
     *(tokens, approvals, deciding),
     *(exports, everything),

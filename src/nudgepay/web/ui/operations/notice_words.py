@@ -70,6 +70,18 @@ NOTICES: dict[str, NoticeWords] = {
         place=_INVOICE,
         link=_OPEN_INVOICE,
     ),
+    "audit.broken": NoticeWords(
+        N_("The audit log was changed"),
+        N_(
+            "A record is not what was sealed, or is gone. Somebody changed the database past NudgePay, or it is"
+            " damaged."
+        ),
+        N_("Keep the database as it is, verify once more at the command line, and compare with a backup."),
+        tone="bad",
+        place="/audit",
+        link=N_("Look at the audit log"),
+        command="nudgepay audit verify",
+    ),
     "text.failing": NoticeWords(
         N_("A text of yours cannot be used"),
         N_("Letters that need it are held one by one; all others go. They go too as soon as the text is corrected."),
@@ -290,6 +302,7 @@ UNKNOWN = NoticeWords(
 DETAILS: dict[str, str] = {
     "reason": N_("Reason"),
     "error": N_("Error"),
+    "record": N_("Record"),
     "cause": N_("Cause"),
     "code": N_("The relay's answer"),
     "status": N_("Status"),
