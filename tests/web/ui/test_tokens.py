@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from nudgepay.access.permissions import Permission, Role
+from nudgepay.access.permissions import Role
 from nudgepay.web.misses import PER_MINUTE
-from nudgepay.web.ui.exports import streams
+from nudgepay.web.ui.exports import pages, streams
 from web.ui.desk import Desk
 from web.ui.test_operators import beside
 
@@ -135,15 +135,24 @@ def test_a_form_without_name_or_task_makes_nothing(desk: Desk) -> None:
 def test_a_long_answer_ends_when_its_reader_loses_the_right(lived: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "CHUNK", 200)
     monkeypatch.setattr(streams, "LOOK_SECONDS", 0.0)
+    looks: list[Any] = []
+
+    def watched(*arguments: Any, may_read: Any, **more: Any) -> Any:
+        looks.append(may_read)
+        return streams.file_of(*arguments, may_read=may_read, **more)
+
+    monkeypatch.setattr(pages, "file_of", watched)
     written = make(lived)
+    browser = beside(lived, Role.AUDITOR, "ida@desk.example")
     whole = ask(lived, written).content
-    parts: list[bytes] = []
-    with (
-        pytest.raises(streams.NoLongerAllowed),
-        lived.client.stream("GET", DOWNLOAD, headers={"Authorization": f"Bearer {written}"}) as answer,
-    ):
-        with lived.runtime.db.transaction() as session:
-            session.execute(text("UPDATE operators SET role = 'viewer'"))
-        parts += answer.iter_bytes()
-    assert len(b"".join(parts)) < len(whole)
-    assert Permission.BOOKS_EXPORT
+    assert browser.get(DOWNLOAD).content == whole
+    program_may, person_may = looks
+    assert (program_may(), person_may()) == (True, True)
+    with lived.runtime.db.transaction() as session:
+        session.execute(text("UPDATE operators SET role = 'viewer'"))
+    assert (program_may(), person_may()) == (False, False)
+    answers = iter([True, True, False])
+    parts = streams.file_of(lived.runtime, pages.TABLES["invoices"], {}, kind="csv", may_read=lambda: next(answers))
+    with pytest.raises(streams.NoLongerAllowed):
+        assert len(b"".join(parts)) < len(whole)
+    assert lived.runtime.db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
