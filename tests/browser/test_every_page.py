@@ -35,6 +35,8 @@ EXAMPLES = {
     "version": "SELECT 1",
     "job": "SELECT 'nudge_pass'",
     "how": "SELECT 'void'",
+    "statement_id": "SELECT min(id) FROM bank_statements",
+    "line_id": "SELECT min(id) FROM bank_lines WHERE state = 'waiting'",
     "template": "SELECT 'overdue'",
     "language": "SELECT 'de'",
     "operator_id": "SELECT min(id) FROM operators",
@@ -50,6 +52,8 @@ OF_A_MOMENT = frozenset(
     {
         "/import/{upload_id}",
         "/import/{upload_id}/columns",
+        "/payments/statements/files/{upload_id}",
+        "/payments/statements/files/{upload_id}/columns",
         "/clients/{client_id}/contacts/{contact_id}/blocks",
         "/invoices/{invoice_id:int}/letters/{letter_id}",
         "/invoices/{invoice_id:int}/payments/{fact_id:int}/undo",

@@ -6,6 +6,7 @@ was used is noticed, because it works once.
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -61,10 +62,10 @@ def invited(session: Session, token: str) -> Operator:
     return operator
 
 
-def accept_invitation(session: Session, token: str, password: str) -> Operator:
+def accept_invitation(session: Session, token: str, password: str, *, known: Iterable[str] = ()) -> Operator:
     """Choose the password; the link is used up. Raises UnknownInvitation, and UsageError for an unfit password."""
     operator = invited(session, token)
-    change_password(session, operator, password, actor=f"operator:{operator.id}")
+    change_password(session, operator, password, actor=f"operator:{operator.id}", known=known)
     used = session.execute(
         text("DELETE FROM invitations WHERE token_hash = :hash RETURNING operator_id"), {"hash": _hash(token)}
     ).one_or_none()

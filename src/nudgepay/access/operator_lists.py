@@ -11,7 +11,8 @@ from nudgepay.errors import NotFound
 MOST = 500
 _ROWS = """
 SELECT o.id, o.email, o.role, o.disabled_at, o.created_at, o.created_by, i.expires_at AS invited_until,
-       greatest(s.seen_at, a.at) AS seen_at, coalesce(s.sessions, 0) AS sessions
+       greatest(s.seen_at, a.at) AS seen_at, coalesce(s.sessions, 0) AS sessions,
+       EXISTS (SELECT FROM totp_factors WHERE operator_id = o.id) AS has_second_factor
   FROM operators o
   LEFT JOIN invitations i ON i.operator_id = o.id AND i.expires_at > now()
   LEFT JOIN LATERAL (SELECT max(seen_at) AS seen_at, count(*) FILTER (WHERE ends_at > now()) AS sessions

@@ -58,7 +58,8 @@ def roles_with(permission: Permission) -> list[str]:
 def has_changed(session: Session, asker: int, other: int) -> bool:
     """True when the asker made, invited or changed the other within a day: who was made to say yes says nothing."""
     query = (
-        "SELECT 1 FROM audit_events WHERE subject = :subject AND actor = :actor AND action LIKE 'operator.%'"
+        "SELECT 1 FROM audit_events WHERE subject = :subject AND actor = :actor"
+        " AND (action LIKE 'operator.%' OR action LIKE 'factor.%')"
         " AND at > now() - :distrust LIMIT 1"
     )
     given = {"subject": f"operators:{other}", "actor": f"operator:{asker}", "distrust": DISTRUST}

@@ -6,18 +6,13 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from nudgepay.access import passwords
 from nudgepay.access.permissions import PERMISSIONS, Permission, Role
 from nudgepay.runtime import Runtime
 from nudgepay.web.ui.role_words import GROUPS, ROLES
 from web.ui.desk import Desk
 
+pytestmark = pytest.mark.usefixtures("quick_hashes")
 PASSWORD = "a wholly unlikely set of words 7"
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "COST", 4)
 
 
 def beside(desk: Desk, role: Role, email: str) -> Desk:

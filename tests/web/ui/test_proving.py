@@ -8,7 +8,6 @@ from sqlalchemy import text
 from starlette.responses import PlainTextResponse, Response
 from starlette.testclient import TestClient
 
-from nudgepay.access import passwords
 from nudgepay.access.operators import add_operator
 from nudgepay.access.permissions import Permission, Role
 from nudgepay.runtime import Runtime
@@ -28,8 +27,7 @@ def treasure(page: Sensitive) -> Response:
 
 
 @pytest.fixture
-def guarded(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(passwords, "COST", 4)
+def guarded(runtime: Runtime, quick_hashes: None) -> Desk:
     with runtime.db.transaction() as session:
         add_operator(session, email=EMAIL, password=PASSWORD, role=Role.SUPERADMIN, actor="test")
     app = create_app(runtime)

@@ -9,7 +9,7 @@ sensitive says `allowed(Permission.X, fresh=True)`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from nudgepay import clock
 from nudgepay.access.permissions import Permission
-from nudgepay.access.sessions import SignedIn, find_session
+from nudgepay.access.sessions import SignedIn, find_session, key_of
 from nudgepay.errors import NudgePayError
 from nudgepay.runtime import Runtime
 from nudgepay.web.ui.cookies import TOLD_SECONDS, Cookies
@@ -53,6 +53,16 @@ class ProofNeeded(NudgePayError):
         """The page to go on to afterwards."""
         self.path = path
         super().__init__("prove first that it is still you")
+
+
+class SecondFactorNeeded(NudgePayError):
+    """Everybody must have a second factor here, and this person has none yet."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        """What it takes."""
+        super().__init__("set up a second factor first: /account/second-factor")
 
 
 class NotAllowed(NudgePayError):
@@ -124,6 +134,10 @@ class Page:
             Cookies.of(self.runtime.settings).put_signed(response, "told", value, seconds=TOLD_SECONDS)
         return response
 
+    def renewed(self, token: str) -> "Page":
+        """The same page in the session's new id: what it shows from now on carries the tokens of that one."""
+        return replace(self, signed=replace(self.signed, session_key=key_of(token)))
+
     @property
     def csrf_token(self) -> str:
         """For the hidden field of every form."""
@@ -140,15 +154,18 @@ class Page:
         return navigation(self.signed, self.path)
 
 
-def allowed(permission: Permission, *, fresh: bool = False) -> Any:
+def allowed(permission: Permission, *, fresh: bool = False, unenrolled: bool = False) -> Any:
     """The dependency that hands a route its Page, if the person may.
 
     `fresh`: only shortly after a password (and code); who proved it longer ago is asked at `/account/prove` first.
+    `unenrolled`: also for who must set up a second factor before anything else.
     """
-    return Depends(guard(permission, fresh=fresh))
+    return Depends(guard(permission, fresh=fresh, unenrolled=unenrolled))
 
 
-def guard(permission: Permission, *, fresh: bool = False) -> Callable[[Request], Awaitable[Page]]:
+def guard(
+    permission: Permission, *, fresh: bool = False, unenrolled: bool = False
+) -> Callable[[Request], Awaitable[Page]]:
     """The check itself; it carries its permission, so that a test can read it from the route."""
 
     async def entered(request: Request) -> Page:
@@ -162,6 +179,8 @@ def guard(permission: Permission, *, fresh: bool = False) -> Callable[[Request],
             if request.method not in SAFE:
                 await run_in_threadpool(note_refusal, runtime, signed.actor, request, NotAllowed.__name__)
             raise NotAllowed(f"your role ({signed.role}) may not do this; it takes {permission}")
+        if not unenrolled and runtime.settings.requires_second_factor and not signed.has_second_factor:
+            raise SecondFactorNeeded
         if fresh and not signed.is_proven_within(minutes=runtime.settings.session_proof_minutes):
             raise ProofNeeded(nearest_page(request))
         language = language_of(signed.locale and signed.locale[:2], request.headers.get("accept-language", ""))

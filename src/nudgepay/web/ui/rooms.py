@@ -1,6 +1,20 @@
 """Every room of the operators' pages, in the order in which their routes are tried."""
 
-from nudgepay.web.ui import account, amnesty, clients, importing, insights, proving, signing_in, texts, tokens
+from nudgepay.web.ui import (
+    account,
+    amnesty,
+    clients,
+    importing,
+    insights,
+    own_password,
+    own_sessions,
+    proving,
+    second_factor,
+    signing_in,
+    statements,
+    texts,
+    tokens,
+)
 from nudgepay.web.ui.approvals import deciding
 from nudgepay.web.ui.approvals import pages as approvals
 from nudgepay.web.ui.audit import exporting as audit_export
@@ -28,6 +42,7 @@ from nudgepay.web.ui.today import pages as today
 ROOMS = (
     signing_in,
     today,
+    statements,
     search,
     *(invoices, saved_views, bulk, exporting, making, editing),
     invoice,
@@ -44,5 +59,5 @@ ROOMS = (
     *(operators, inviting, acting, joining),
     *(tokens, approvals, deciding),
     *(exports, everything),
-    *(account, proving),
+    *(account, own_password, second_factor, own_sessions, proving),
 )

@@ -15,6 +15,7 @@ from nudgepay.web.ui.exports.streams import TYPES, file_of
 from nudgepay.web.ui.invoices.listing import today_of
 from nudgepay.web.ui.invoices.saved_views import filters_of
 from nudgepay.web.ui.page import Page, allowed
+from nudgepay.web.ui.streaming import while_allowed
 
 router = APIRouter()
 OFFERED = ("csv", "xlsx")
@@ -38,6 +39,7 @@ def export(
     content = file_of(page.runtime, invoices_as_listed(filters), values, kind=format)
     name = f"invoices-{today}.{format}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    content = while_allowed(page, Permission.BOOKS_EXPORT, content)
     return StreamingResponse(content, media_type=TYPES[format], headers=headers)
 
 

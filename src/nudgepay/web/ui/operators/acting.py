@@ -10,7 +10,7 @@ from nudgepay.access.administering import OwnPower, count_tokens, give_role, gra
 from nudgepay.access.invitations import end_everywhere
 from nudgepay.access.models import Operator
 from nudgepay.access.operator_lists import sessions_of, the_operator
-from nudgepay.access.operators import operator_by_id
+from nudgepay.access.operators import operator_by_id, reset_second_factor
 from nudgepay.access.permissions import Permission, Role
 from nudgepay.access.trust import NotCovered
 from nudgepay.errors import UsageError
@@ -109,6 +109,18 @@ def end_sessions(operator_id: RowId, page: Writing, session: SessionDep) -> Resp
         ensure_other(page, found)
     end_everywhere(session, found, actor=page.actor)
     return page.go(path_of(found), told=page.gettext("%(email)s is signed out everywhere.") % {"email": found.email})
+
+
+@router.post("/operators/{operator_id}/second-factor/reset")
+def reset(operator_id: RowId, page: Writing, session: SessionDep) -> Response:
+    """Phone and codes are lost: the next sign-in asks for neither, and sets up anew where everybody must."""
+    found = operator_by_id(session, operator_id)
+    with refusals_noted(page.runtime, page.actor, page.request):
+        ensure_other(page, found)
+    told = page.gettext("The second factor of %(email)s is gone; every session has ended.")
+    if not reset_second_factor(session, found, actor=page.actor):
+        told = page.gettext("%(email)s had no second factor; every session has ended.")
+    return page.go(path_of(found), told=told % {"email": found.email})
 
 
 def _ask(

@@ -1,6 +1,6 @@
 """`/join/{token}`: who was invited chooses a password. Looking changes nothing, so a scanner uses nothing up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated
@@ -9,20 +9,21 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from nudgepay.access.invitations import UnknownInvitation, accept_invitation, invited
-from nudgepay.access.passwords import SHORTEST
-from nudgepay.errors import UsageError
+from nudgepay.access.passwords import SHORTEST, PasswordRefused
 from nudgepay.runtime import Runtime
 from nudgepay.web.client_address import client_address
 from nudgepay.web.deps import ReadSessionDep, RuntimeDep, SessionDep
 from nudgepay.web.misses import Misses
 from nudgepay.web.ui.csrf import FROM_US, ForeignForm
+from nudgepay.web.ui.password_words import ADVICE
 from nudgepay.web.ui.rendering import environment_for
 from nudgepay.web.ui.words import N_, language_of
 
 router = APIRouter()
 PATH = "/join/{token}"
 DIFFERENT = N_("The two are not the same.")
-UNFIT = N_("Choose a longer one, of at least %(count)d characters.")
+UNFIT = N_("Choose one of %(count)d to 1024 characters.")
+EASY = N_("This is too easy to guess.")
 Password = Annotated[str, Form(max_length=2000)]
 
 
@@ -51,9 +52,10 @@ def choose(
     if password != again:
         return _form(request, runtime, token, email, problem=DIFFERENT)
     try:
-        accept_invitation(session, token, password)
-    except UsageError:
-        return _form(request, runtime, token, email, problem=UNFIT)
+        accept_invitation(session, token, password, known=[email, runtime.settings.business_name])
+    except PasswordRefused as refusal:
+        problem = EASY if refusal.code == "weak" else UNFIT
+        return _form(request, runtime, token, email, problem=problem, advice=refusal.advice)
     return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
 
 
@@ -69,7 +71,9 @@ def _guesses_counted(request: Request, runtime: Runtime) -> Iterator[None]:
         raise
 
 
-def _form(request: Request, runtime: Runtime, token: str, email: str, *, problem: str = "") -> Response:
+def _form(
+    request: Request, runtime: Runtime, token: str, email: str, *, problem: str = "", advice: Sequence[str] = ()
+) -> Response:
     language = language_of(None, request.headers.get("accept-language", ""))
     template = environment_for(language).get_template("operators/join.html")
     content = template.render(
@@ -79,5 +83,6 @@ def _form(request: Request, runtime: Runtime, token: str, email: str, *, problem
         email=email,
         shortest=SHORTEST,
         problem=problem,
+        advice=[ADVICE[code] for code in advice],
     )
     return HTMLResponse(content, HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK)
