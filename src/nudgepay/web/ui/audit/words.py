@@ -37,6 +37,8 @@ ACTIONS: dict[str, str] = {
     "document.detach": N_("removed the PDF of %(subject)s"),
     "evidence.export": N_("downloaded the evidence of %(subject)s"),
     "export.run": N_("exported %(subject)s"),
+    "factor.enrol": N_("gave %(subject)s a second factor"),
+    "factor.forget": N_("took the second factor of %(subject)s away"),
     "import.run": N_("imported %(subject)s"),
     "import_mapping.delete": N_("deleted %(subject)s"),
     "import_mapping.save": N_("saved %(subject)s"),
@@ -85,6 +87,7 @@ ACTIONS: dict[str, str] = {
     "promise.make": N_("promised to pay: %(subject)s"),
     "promise.partially_kept": N_("found %(subject)s kept in part"),
     "promise.renegotiated": N_("replaced %(subject)s by another one"),
+    "recovery_codes.make": N_("made new recovery codes for %(subject)s"),
     "refund.record": N_("recorded a refund: %(subject)s"),
     "refund.void": N_("took %(subject)s back"),
     "reminder.approve": N_("read and approved %(subject)s"),
@@ -93,7 +96,13 @@ ACTIONS: dict[str, str] = {
     "schedule.save": N_("saved %(subject)s"),
     "sending.pause": N_("paused all sending"),
     "sending.resume": N_("switched sending on"),
+    "session.end": N_("ended a session of %(subject)s"),
+    "session.end_others": N_("ended the other sessions of %(subject)s"),
+    "session.prove": N_("proved once more to be %(subject)s"),
     "session.start": N_("signed in"),
+    "sign_in.fail": N_("failed to sign in as %(subject)s"),
+    "sign_in.refuse": N_("was refused another try: %(subject)s"),
+    "sign_in.try": N_("tried to sign in as %(subject)s"),
     "statement.import": N_("imported %(subject)s"),
     "suppression.add": N_("blocked an address: %(subject)s"),
     "suppression.lift": N_("lifted %(subject)s"),
@@ -106,6 +115,7 @@ ACTIONS: dict[str, str] = {
 }
 UNKNOWN = N_("did %(action)s to %(subject)s")
 KINDS: dict[str, str] = {
+    "address": N_("an unknown address"),
     "bank_lines": N_("bank line %(id)s"),
     "bank_statements": N_("bank statement %(id)s"),
     "checkout_sessions": N_("a payment page"),
@@ -114,6 +124,7 @@ KINDS: dict[str, str] = {
     "contacts": N_("contact %(id)s"),
     "disputes": N_("dispute %(id)s"),
     "file": N_("a file"),
+    "global": N_("everywhere"),
     "import_mappings": N_("import mapping %(id)s"),
     "import_uploads": N_("upload %(id)s"),
     "invoices": N_("invoice %(id)s"),
@@ -122,6 +133,7 @@ KINDS: dict[str, str] = {
     "letters": N_("a letter"),
     "mailings": N_("message %(id)s"),
     "money_facts": N_("payment %(id)s"),
+    "network": N_("network %(id)s"),
     "notices": N_("a notice"),
     "operators": N_("operator %(id)s"),
     "payment_claims": N_("payment claim %(id)s"),
@@ -135,6 +147,7 @@ KINDS: dict[str, str] = {
 }
 """What a subject is called that has no better name."""
 THINGS = {
+    **dict.fromkeys(("factor", "recovery_codes", "session", "sign_in"), "operators"),
     "checkout": "checkout_sessions",
     "document": "invoices",
     "evidence": "invoices",
