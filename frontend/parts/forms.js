@@ -1,10 +1,11 @@
 // Forms: sent once, sent by themselves where they only filter, rows chosen all at once, menus that close.
 function countChosen(form) {
+  const everything = form.querySelector("input[data-everything]:checked");
   const chosen = form.querySelectorAll("input[data-row]:checked").length;
   const bar = form.querySelector("[data-bulk]");
   if (!bar) return;
   bar.hidden = chosen === 0;
-  bar.querySelector("[data-count]").textContent = String(chosen);
+  bar.querySelector("[data-count]").textContent = everything ? everything.dataset.everything : String(chosen);
 }
 
 export function setUpForms() {
@@ -22,6 +23,10 @@ export function setUpForms() {
     if (changed.closest("[data-autosubmit]")) form.requestSubmit();
     if (changed.matches("input[data-all]"))
       form.querySelectorAll("input[data-row]").forEach((row) => (row.checked = changed.checked));
+    if (changed.matches("input[data-everything]") && changed.checked)
+      form.querySelectorAll("input[data-row], input[data-all]").forEach((row) => (row.checked = true));
+    if (changed.matches("input[data-row], input[data-all]") && !changed.checked)
+      form.querySelectorAll("input[data-everything]").forEach((all) => (all.checked = false));
     if (form) countChosen(form);
   });
   document.addEventListener("click", (event) => {

@@ -138,6 +138,19 @@ def end(session: Session, entry_id: int, *, outcome: str, details: dict[str, Any
     )
 
 
+def write(session: Session, *, kind: str, name: str, actor: str, details: dict[str, Any]) -> int:
+    """Start and end at once, in the caller's transaction, of what is done whole or not at all; returns its id."""
+    entry_id = begin(session, kind=kind, name=name, actor=actor)
+    end(session, entry_id, outcome="done", details=details)
+    return entry_id
+
+
+def entry_of(session: Session, entry_id: int, *, kind: str) -> LedgerEntry | None:
+    """The entry with this id, if it is of this kind."""
+    query = select(LedgerEntry).where(LedgerEntry.id == entry_id, LedgerEntry.kind == kind)
+    return session.scalar(query) if 0 < entry_id < 2**63 else None
+
+
 @contextmanager
 def execution(db: Database, *, kind: str, name: str, actor: str) -> Iterator[dict[str, Any]]:
     """Write the start entry, run the body, write the end entry; the body fills the yielded details.

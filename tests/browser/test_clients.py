@@ -51,10 +51,12 @@ def test_a_file_is_read_understood_and_imported_and_its_client_looked_after(
     page.get_by_role("button", name="Save").click()
     with shop.runtime.db.transaction() as session:
         assert session.query(Contact).filter_by(email="kasse@baecker.example").count() == 1
+    page.get_by_role("link", name="Switch reminders off").click()
+    expect(page.get_by_role("heading", name="Letters of the next 60 days")).to_be_visible()
     page.get_by_role("button", name="Switch reminders off").click()
-    expect(page.get_by_role("button", name="Switch reminders on")).to_be_visible()
+    expect(page.get_by_role("link", name="Switch reminders on")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_role("button", name="Switch reminders off")).to_be_visible()
+    expect(page.get_by_role("link", name="Switch reminders off")).to_be_visible()
     wrong += looked_at(page, "the client", widths=(PHONE,))
     assert wrong + [one for one in colleague.complaints if "422" not in one] == []
 

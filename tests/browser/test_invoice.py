@@ -31,7 +31,8 @@ def test_a_silent_invoice_is_understood_written_about_paid_and_left_alone(shop: 
     upcoming = page.get_by_role("region", name="What happens next")
     expect(upcoming).to_contain_text("Nothing goes: Reminders are switched off")
     expect(page.get_by_role("list").filter(has_text="ada at the command line")).to_be_visible()
-    upcoming.get_by_role("button", name="Switch reminders on").click()
+    upcoming.get_by_role("link", name="Switch reminders on").click()
+    page.get_by_role("button", name="Switch on").click()
     expect(page.get_by_role("status")).to_contain_text("Reminders are on.")
     expect(upcoming).to_contain_text("goes to")
 
@@ -80,7 +81,7 @@ def test_an_invoice_with_everything_unfolded_and_a_lost_race_are_readable_by_eve
 def _lose_the_race(shop: Shop, page: Page, invoice_id: int) -> None:
     page.goto(f"{shop.url}/invoices/{invoice_id}/pause")
     silent_invoice(shop)
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Somebody was faster")
     expect(page.get_by_role("button", name="Do it all the same")).to_be_visible()
 

@@ -117,6 +117,18 @@ def test_closing_again_changes_nothing_and_a_late_payment_reaches_a_month_until_
         assert figures_by_currency(session)["EUR"][-1].received == 50_000
 
 
+def test_a_draft_that_was_voided_was_never_owed(db: Database) -> None:
+    client = make_client(db)
+    for number in ("A-1", "D-1"):
+        make_invoice(db, client, number, due_on=date(2026, 3, 1), amount=50_000)
+    with db.transaction() as session:
+        draft = session.query(Invoice).filter_by(number="D-1").one()
+        draft.status = "draft"
+        close_invoice(session, draft, status="void", now=NOW, actor="test")
+    run_closing(db, now=NOW, zone=BERLIN)
+    assert {row["receivable"] for row in _month_ends(db).values()} == {50_000}
+
+
 def test_a_payer_is_as_late_as_the_money_however_late_it_was_booked(db: Database) -> None:
     client = make_client(db)
     make_invoice(db, client, "A-1", due_on=date(2026, 3, 10), amount=50_000)

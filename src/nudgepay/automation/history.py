@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from nudgepay.automation.schedule import SCHEDULE, Job
 from nudgepay.ledger import LedgerEntry
 
-KINDS = ("job", "drill", "check")
+KINDS = ("job", "drill", "check", "act")
 OUTCOMES = ("done", "failed", "abandoned", "busy", "running")
 """What one may ask for; `running` is a run without an end."""
 

@@ -115,7 +115,7 @@ WITH counted AS (
   SELECT i.currency, i.due_on, i.issued_on, i.amount_due, greatest(i.amount_due - coalesce(c.amount, 0), 0) AS rest
     FROM invoices i LEFT JOIN counted c ON c.invoice_id = i.id
    WHERE i.status <> 'draft' AND i.issued_on <= :last
-     AND NOT (i.status IN ('void', 'uncollectible') AND i.closed_at < :end)
+     AND NOT (i.status IN ('void', 'uncollectible') AND (i.closed_at IS NULL OR i.closed_at < :end))
 ), came AS (
   SELECT currency, sum(CASE WHEN kind IN ('refund', 'chargeback') THEN -amount ELSE amount END) AS amount
     FROM money_facts
@@ -133,7 +133,8 @@ SELECT :month, currency, coalesce(receivable, 0), coalesce(not_due, 0), coalesce
        coalesce(came.amount, 0)
   FROM owed FULL JOIN came USING (currency)
 """
-"""An invoice counts from the day it was issued until it was voided or written off; money from the day it came."""
+"""An invoice counts from the day it was issued until it was voided or written off, a draft that was voided never;
+money counts from the day it came."""
 
 _STEPS = """
 WITH sent AS (

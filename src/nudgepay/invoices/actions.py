@@ -167,22 +167,34 @@ def create_invoice(
 
 
 def close_invoice(session: Session, invoice: Invoice, *, status: str, now: datetime, actor: str) -> None:
-    """Void it or write it off (`void`, `uncollectible`); raises InvoiceClosed unless it is open."""
-    if invoice.status != "open":
-        raise InvoiceClosed(f"invoice {invoice.number} is {invoice.status}, not open")
+    """Void it or write it off (`void`, `uncollectible`); raises InvoiceClosed unless it is open.
+
+    A draft can be voided, too. It never was a claim, so `closed_at` stays empty: no month counts it.
+    """
+    before = invoice.status
+    if before != "open" and (before, status) != ("draft", "void"):
+        raise InvoiceClosed(f"invoice {invoice.number} is {before}, not open")
     invoice.status = status
-    invoice.closed_at = now
-    _changed(session, invoice, actor=actor, action=f"invoice.{status}", before={"status": "open"}, now=now)
+    invoice.closed_at = None if before == "draft" else now
+    _changed(session, invoice, actor=actor, action=f"invoice.{status}", before={"status": before}, now=now)
+
+
+def was_draft(invoice: Invoice) -> bool:
+    """True for a void invoice that was voided while it was a draft."""
+    return invoice.status == "void" and invoice.closed_at is None
 
 
 def reopen_invoice(session: Session, invoice: Invoice, *, now: datetime, actor: str) -> None:
-    """Take a void or write-off back; what money says of it is up to `payments`. Raises InvoiceNotClosed."""
+    """Take a void or write-off back, a draft as a draft; what money says of it is up to `payments`.
+
+    Raises InvoiceNotClosed.
+    """
     if invoice.status not in {"void", "uncollectible"}:
         raise InvoiceNotClosed(
             f"invoice {invoice.number} is {invoice.status}: only a void or write-off is taken back"
         )
     before = {"status": invoice.status}
-    invoice.status, invoice.closed_at = "open", None
+    invoice.status, invoice.closed_at = "draft" if was_draft(invoice) else "open", None
     _changed(session, invoice, actor=actor, action="invoice.reopen", before=before, now=now)
 
 
@@ -272,7 +284,7 @@ def _changed(
     after: Mapping[str, object] | None = None,
 ) -> None:
     invoice.version += 1
-    invoice.next_at = now
+    invoice.next_at = None if invoice.status == "draft" else now
     told = {"status": invoice.status, "version": invoice.version, **(after or {})}
     subject = f"invoices:{invoice.id}"
     audit.record(session, actor=actor, action=action, subject=subject, before=dict(before), after=told)

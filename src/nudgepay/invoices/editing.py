@@ -1,7 +1,7 @@
 """Changing what an invoice says, while that is still possible; and opening a draft."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -90,8 +90,7 @@ def edit_invoice(
     `fixed` names fields that may not change, and why. The amount never falls below what is paid. Another version, a
     look of the engine and an entry of the audit log follow every change. Raises InvoiceClosed and FieldError.
     """
-    if invoice.status not in EDITABLE:
-        raise InvoiceClosed(f"invoice {invoice.number} is {invoice.status}: it cannot be edited any more")
+    _ensure_editable(invoice)
     wanted = wanted.checked()
     before = InvoiceFields.of(invoice)
     changed = frozenset(one.name for one in fields(wanted) if getattr(wanted, one.name) != getattr(before, one.name))
@@ -102,6 +101,36 @@ def edit_invoice(
     if wanted.amount_due < invoice.amount_paid:
         raise FieldError("amount_due", "below_paid", "must not be less than what is paid already")
     ensure_free(session, wanted, but=invoice.id)
+    _say(session, invoice, before, wanted, changed, now=now, actor=actor)
+    return changed
+
+
+def follow_schedule(session: Session, invoice: Invoice, name: str | None, *, now: datetime, actor: str) -> None:
+    """A locked invoice follows this schedule from now on; None: that of its client. Raises InvoiceClosed.
+
+    Whoever calls knows that the schedule exists.
+    """
+    _ensure_editable(invoice)
+    before = InvoiceFields.of(invoice)
+    wanted = replace(before, schedule_name=name)
+    _say(session, invoice, before, wanted, frozenset({"schedule_name"}), now=now, actor=actor)
+
+
+def _ensure_editable(invoice: Invoice) -> None:
+    if invoice.status not in EDITABLE:
+        raise InvoiceClosed(f"invoice {invoice.number} is {invoice.status}: it cannot be edited any more")
+
+
+def _say(
+    session: Session,
+    invoice: Invoice,
+    before: InvoiceFields,
+    wanted: InvoiceFields,
+    changed: frozenset[str],
+    *,
+    now: datetime,
+    actor: str,
+) -> None:
     for name in changed:
         setattr(invoice, name, getattr(wanted, name))
     invoice.amount_remaining = invoice.amount_due - invoice.amount_paid
@@ -115,7 +144,6 @@ def edit_invoice(
         before=_told(before, changed),
         after={**_told(wanted, changed), "version": invoice.version},
     )
-    return changed
 
 
 def open_draft(session: Session, invoice: Invoice, *, now: datetime, actor: str) -> None:

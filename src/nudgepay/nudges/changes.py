@@ -1,6 +1,6 @@
 """What a change would do to the letters to come, before it is made: the one engine asked twice."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -38,12 +38,47 @@ def foresee_changes(
 
     None when these clients have too many invoices for an answer at once. Writes nothing.
     """
-    if (session.scalar(text(_COUNT), {"ids": list(client_ids), "most": MOST_INVOICES + 1}) or 0) > MOST_INVOICES:
+    if are_too_many(session, client_ids):
         return None
     found: dict[int, LettersChanged] = {}
     for client in load_clients(session, client_ids, now=span.start).values():
         found |= changes_of_client(client, changes, span=span)
     return found
+
+
+def foresee_first(
+    session: Session, client_ids: Sequence[int], changes: Mapping[int, Change], *, span: Span
+) -> tuple[dict[int, LettersChanged], frozenset[int]]:
+    """The same for as many of these clients, in this order, as an answer at once can take; and which they are."""
+    some = as_many_as_fit(session, client_ids)
+    found: dict[int, LettersChanged] = {}
+    for client in load_clients(session, some, now=span.start).values():
+        found |= changes_of_client(client, changes, span=span)
+    return found, frozenset(some)
+
+
+def as_many_as_fit(session: Session, client_ids: Sequence[int]) -> list[int]:
+    """As many of these clients, in this order, as an answer at once can take with their open invoices."""
+    asked = {"ids": list(client_ids), "most": MOST_INVOICES + 1}
+    counts = {row.id: row.invoices for row in session.execute(text(_EACH), asked)}
+    left, some = MOST_INVOICES, []
+    for client_id in client_ids:
+        if counts[client_id] <= left:
+            left -= counts[client_id]
+            some.append(client_id)
+    return some
+
+
+_EACH = """
+SELECT c.id, (SELECT count(*) FROM (
+          SELECT FROM invoices WHERE client_id = c.id AND status = 'open' LIMIT :most) counted) AS invoices
+  FROM unnest(CAST(:ids AS bigint[])) AS c(id)
+"""
+
+
+def are_too_many(session: Session, client_ids: Collection[int]) -> bool:
+    """True when these clients have more open invoices than an answer at once can take."""
+    return (session.scalar(text(_COUNT), {"ids": list(client_ids), "most": MOST_INVOICES + 1}) or 0) > MOST_INVOICES
 
 
 _COUNT = """

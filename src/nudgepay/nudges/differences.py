@@ -106,7 +106,7 @@ def diff_calendar(
 def diff_hold(
     session: Session, client_id: int, change: Callable[[ClientFacts], ClientFacts], *, span: Span
 ) -> tuple[InvoiceChange, ...]:
-    """What would change for one client if its facts were as `change` makes them (`with_pause`, `with_reminders`)."""
+    """What would change for one client if its facts were as `change` makes them: `with_pause` and its kin."""
     client = load_clients(session, [client_id], now=span.start)[client_id]
     return tuple(compare(client, change(client), span, span))
 
@@ -123,6 +123,11 @@ def with_reminders(client: ClientFacts, *, on: bool, invoice_id: int | None = No
     if invoice_id is None:
         return replace(client, reminders_off=not on)
     return _with_invoice(client, invoice_id, lambda invoice: replace(invoice, reminders_off=not on))
+
+
+def with_dispute(client: ClientFacts, *, contested: int, invoice_id: int) -> ClientFacts:
+    """The client with so much (minor units) of one of its invoices contested."""
+    return _with_invoice(client, invoice_id, lambda invoice: replace(invoice, disputed=contested))
 
 
 def compare(before: ClientFacts, after: ClientFacts, then: Span, instead: Span) -> Iterator[InvoiceChange]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from nudgepay import audit, ledger
 from nudgepay.errors import Conflict, NotFound, UsageError
 from nudgepay.invoices.actions import wake
+from nudgepay.invoices.models import Invoice
 from nudgepay.nudges.answering import lock_invoice, lock_open_invoice
 from nudgepay.nudges.answers import Dispute
 
@@ -74,6 +75,16 @@ def open_dispute(
     ledger.notice(session, "dispute.opened", _notice_key(dispute.id), details)
     wake(session, now=now, invoice_ids=[invoice_id])
     return dispute
+
+
+def contested_with(session: Session, invoice: Invoice, *, amount: int | None, source: str) -> int:
+    """How much of the invoice would be contested if `source` contested `amount` of it (None: all), as the engine
+    counts it: what others contest stays. Changes nothing."""
+    query = select(Dispute.amount).where(
+        Dispute.invoice_id == invoice.id, Dispute.resolved_at.is_(None), Dispute.source != source
+    )
+    said = [*session.scalars(query), amount]
+    return invoice.amount_remaining if None in said else sum(one for one in said if one is not None)
 
 
 def resolve_dispute(session: Session, dispute_id: int, *, resolution: str, now: datetime, actor: str) -> Dispute:

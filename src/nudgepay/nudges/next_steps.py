@@ -10,7 +10,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from nudgepay.nudges.calendars import WorkCalendar
-from nudgepay.nudges.facts import InvoiceFacts, ReminderFacts, Schedule
+from nudgepay.nudges.facts import Schedule
+from nudgepay.nudges.queries import plain_invoice, plain_reminder
 from nudgepay.nudges.schedules import DEFAULT, current_schedules
 from nudgepay.nudges.sequence import Sequence as Place
 from nudgepay.nudges.sequence import sequence
@@ -116,19 +117,7 @@ def _own_reason(row: Row[Any], calendar: WorkCalendar, now: datetime) -> NextSte
 def _place(
     row: Row[Any], schedule: Schedule, reminders: list[Row[Any]], calendar: WorkCalendar, now: datetime
 ) -> Place:
-    invoice = InvoiceFacts(
-        id=row.id,
-        number=row.number,
-        currency=row.currency,
-        amount_due=row.amount_due,
-        amount_paid=row.amount_paid,
-        status=row.status,
-        money_state=row.money_state,
-        issued_on=row.issued_on,
-        due_on=row.due_on,
-        schedule=schedule,
-        reminders=tuple(_facts(one) for one in reminders),
-    )
+    invoice = plain_invoice(row, schedule, (plain_reminder(one) for one in reminders))
     steps = timeline(
         schedule,
         issued_on=row.issued_on,
@@ -138,15 +127,3 @@ def _place(
         calendar=calendar,
     )
     return sequence(invoice, steps, now)
-
-
-def _facts(row: Row[Any]) -> ReminderFacts:
-    return ReminderFacts(
-        id=row.id,
-        step=row.step,
-        schedule_version=row.schedule_version,
-        state=row.state,
-        due_at=row.due_at,
-        nudge_key=row.nudge_key,
-        reason=row.reason,
-    )

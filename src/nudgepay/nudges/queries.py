@@ -185,27 +185,17 @@ def _reminders(session: Session, ids: dict[str, Any], invoice_ids: list[int]) ->
     found: dict[int, list[ReminderFacts]] = defaultdict(list)
     for row in session.execute(query, {**ids, "invoice_ids": invoice_ids}):
         found[row.invoice_id].append(
-            ReminderFacts(
-                id=row.id,
-                step=row.step,
-                schedule_version=row.schedule_version,
-                state=row.state,
-                due_at=row.due_at,
-                nudge_key=row.nudge_key,
+            replace(
+                plain_reminder(row),
                 gap_overridden=row.gap_overridden_by is not None,
                 reviewed=row.reviewed_at is not None,
-                reason=row.reason,
             )
         )
     return found
 
 
-def _invoice_facts(
-    row: Row[Any], schedules: dict[str, Schedule], answers: Answers, reminders: Iterable[ReminderFacts]
-) -> InvoiceFacts:
-    promise = answers.promises.get(row.id)
-    disputed = answers.disputed.get(row.id, 0)
-    name = row.schedule_name or row.client_schedule or DEFAULT
+def plain_invoice(row: Row[Any], schedule: Schedule, reminders: Iterable[ReminderFacts]) -> InvoiceFacts:
+    """What the invoice's own row says, its holds aside."""
     return InvoiceFacts(
         id=row.id,
         number=row.number,
@@ -216,9 +206,33 @@ def _invoice_facts(
         money_state=row.money_state,
         issued_on=row.issued_on,
         due_on=row.due_on,
-        schedule=schedules.get(name) or schedules[DEFAULT],
-        follows=name,
+        schedule=schedule,
         reminders=tuple(reminders),
+    )
+
+
+def plain_reminder(row: Row[Any]) -> ReminderFacts:
+    """What a reminder's row says, its overrides aside."""
+    return ReminderFacts(
+        id=row.id,
+        step=row.step,
+        schedule_version=row.schedule_version,
+        state=row.state,
+        due_at=row.due_at,
+        nudge_key=row.nudge_key,
+        reason=row.reason,
+    )
+
+
+def _invoice_facts(
+    row: Row[Any], schedules: dict[str, Schedule], answers: Answers, reminders: Iterable[ReminderFacts]
+) -> InvoiceFacts:
+    promise = answers.promises.get(row.id)
+    disputed = answers.disputed.get(row.id, 0)
+    name = row.schedule_name or row.client_schedule or DEFAULT
+    return replace(
+        plain_invoice(row, schedules.get(name) or schedules[DEFAULT], reminders),
+        follows=name,
         reminders_off=row.reminders_off_at is not None,
         paused_until=row.paused_until,
         amnesty=row.amnesty_at is not None,

@@ -12,10 +12,12 @@ from starlette.types import Scope
 from nudgepay import log
 from nudgepay.config import Settings
 from nudgepay.errors import NudgePayError, OperationalError
+from nudgepay.web.bearer import TokenRefused
 from nudgepay.web.misses import TooManyUnknownLinks
 from nudgepay.web.rendering import render
 from nudgepay.web.ui.failing import failure_page
-from nudgepay.web.ui.page import SignedOut, login_path
+from nudgepay.web.ui.next_page import login_path, proof_path
+from nudgepay.web.ui.page import ProofNeeded, SecondFactorNeeded, SignedOut
 from nudgepay.web.words import preferred_language, words
 
 RETRY_SECONDS = "5"
@@ -71,6 +73,9 @@ def add_error_handlers(app: FastAPI, settings: Settings) -> None:
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, NudgePayError)
         headers = {}
+        if isinstance(error, TokenRefused):
+            content = {"error": HTTPStatus(error.status).phrase.lower(), "detail": str(error)}
+            return JSONResponse(content, error.status, headers=dict(error.headers))
         if isinstance(error, TooManyUnknownLinks):
             headers["Retry-After"] = str(error.retry_after)
         elif isinstance(error, OperationalError):
@@ -86,6 +91,8 @@ def add_error_handlers(app: FastAPI, settings: Settings) -> None:
         return failure(request.scope, settings, 422)
 
     app.add_exception_handler(SignedOut, _to_sign_in)
+    app.add_exception_handler(ProofNeeded, _to_proof)
+    app.add_exception_handler(SecondFactorNeeded, _to_enrolment)
     app.add_exception_handler(NudgePayError, refused)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
@@ -93,9 +100,25 @@ def add_error_handlers(app: FastAPI, settings: Settings) -> None:
 
 async def _to_sign_in(request: Request, error: Exception) -> Response:
     assert isinstance(error, SignedOut)
-    path = login_path(error.path)
+    return _to_door(request, login_path(error.path), {"error": "unauthorized"})
+
+
+async def _to_proof(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProofNeeded)
+    return _to_door(request, proof_path(error.path), {"error": "unauthorized", "code": "proof_needed"})
+
+
+async def _to_enrolment(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SecondFactorNeeded)
+    content = {"error": "forbidden", "code": "second_factor_needed"}
+    return _to_door(request, "/account/second-factor", content, status=HTTPStatus.FORBIDDEN)
+
+
+def _to_door(
+    request: Request, path: str, content: dict[str, str], *, status: HTTPStatus = HTTPStatus.UNAUTHORIZED
+) -> Response:
     if "hx-request" in request.headers:
-        return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": path})
+        return Response(status_code=status, headers={"HX-Redirect": path})
     if _wants_page(request.scope):
         return RedirectResponse(path, HTTPStatus.SEE_OTHER)
-    return JSONResponse({"error": "unauthorized"}, HTTPStatus.UNAUTHORIZED)
+    return JSONResponse(content, status)

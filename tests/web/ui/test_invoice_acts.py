@@ -210,7 +210,7 @@ def test_a_dispute_is_noted_and_settled_with_its_credit(desk: Desk) -> None:
     path = f"/invoices/{an_invoice(desk.runtime)}/disputes"
     assert desk.post(path, {"amount": "100.01"}).status_code == 422
     assert desk.post(path, {"message": "x" * 2001}).status_code == 422
-    send(desk, f"{path}/new", path, amount="30", message="Late")
+    assert desk.post(path, {"amount": "30", "message": "Late"}).status_code == 303
     assert "It asks for €70.00." in words(desk.get("/invoices/1").text)
     assert desk.post(f"{path}/1/resolve", {"resolution": "maybe"}).status_code == 422
     send(desk, "/invoices/1", f"{path}/1/resolve", resolution="accepted", credit="yes")
@@ -313,6 +313,6 @@ def test_no_page_of_an_invoice_changes_anything_by_being_opened(desk: Desk) -> N
     invoice_id = an_invoice(desk.runtime)
     rows = "SELECT (SELECT count(*) FROM audit_events) + (SELECT count(*) FROM reminders) + (SELECT sum(version) FROM invoices)"
     count = one(desk.runtime, rows)
-    for path in ("", "/nudges/new", "/nudges/new/html", "/pause", "/payments/new", "/promises/new", "/disputes/new", "/close/void", "/close/write-off", "/release"):  # fmt: skip
+    for path in ("", "/nudges/new", "/nudges/new/html", "/pause", "/reminders", "/payments/new", "/promises/new", "/disputes/new", "/close/void", "/close/write-off", "/release"):  # fmt: skip
         assert desk.get(f"/invoices/{invoice_id}{path}").status_code == 200, path
     assert one(desk.runtime, rows) == count

@@ -1,9 +1,10 @@
 """The switches of a client, each a state of its own with its way back: reminders, a pause, automatic debits."""
 
 from datetime import date
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
@@ -13,6 +14,7 @@ from nudgepay.invoices.client_edits import pause_client, switch_autopay, unpause
 from nudgepay.invoices.queries import lock_client
 from nudgepay.nudges.calendars import local_day
 from nudgepay.web.deps import SessionDep
+from nudgepay.web.ui.clients.holding import Day, MaybeDay, NoDay, day_of, pause_form
 from nudgepay.web.ui.page import Page, Undo, allowed
 from nudgepay.web.ui.row_ids import RowId
 
@@ -45,14 +47,22 @@ def _switch_reminders(page: Page, session: Session, client_id: int, *, on: bool)
 
 @router.post("/clients/{client_id}/pause")
 def pause(
-    page: WriterPage, session: SessionDep, client_id: RowId, until: Annotated[str, Form(max_length=20)] = ""
+    page: WriterPage, session: SessionDep, client_id: RowId, until: Day = "", shown: MaybeDay = None
 ) -> Response:
-    """Be silent through a day of the client, or, without one, until it is ended."""
+    """Be silent through a day of the client, or, without one, until it is ended.
+
+    A form that `shown` another day's effect gets that of this one first.
+    """
     there = f"/clients/{client_id}"
     client = lock_client(session, client_id)
-    day = _day_of(until) if until else None
-    if until and (day is None or day < local_day(page.now, client.timezone)):
+    try:
+        day = day_of(page, client, until)
+    except NoDay:
+        if shown is not None:
+            return pause_form(page, session, client, until, status=HTTPStatus.UNPROCESSABLE_ENTITY)
         return page.go(f"{there}#chasing", told=page.gettext("Choose a day from today on."), bad=True)
+    if shown is not None and shown != until:
+        return pause_form(page, session, client, until, is_unseen=True)
     before = client.paused_until
     pause_client(session, client_id, until=day, now=page.now, actor=page.actor)
     way_back = Undo(f"{there}/pause/end", {})
@@ -88,10 +98,3 @@ def autopay_off(page: WriterPage, session: SessionDep, client_id: RowId) -> Resp
     switch_autopay(session, client_id, on=False, now=page.now, actor=page.actor)
     told = page.gettext("This client is asked to pay again.")
     return page.go(f"/clients/{client_id}", told=told, undo=Undo(f"/clients/{client_id}/autopay", {}))
-
-
-def _day_of(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None

@@ -46,6 +46,16 @@ def locked_as_shown(session: Session, invoice_id: int, fields: Fields) -> Invoic
     return invoice
 
 
+def is_delete(fields: Fields) -> bool:
+    """True for a form that stands for DELETE."""
+    return fields.get("_method", "").lower() == "delete"
+
+
+def was_not_shown(fields: Fields, name: str) -> bool:
+    """True when the form showed the effect of something else than its field `name` says now."""
+    return fields.get("shown", fields.get(name, "").strip()) != fields.get(name, "").strip()
+
+
 def framed(html: str | None) -> Response:
     """A letter that is not written yet, for the sandboxed frame; raises NotFound where something holds it."""
     if html is None:

@@ -1,8 +1,9 @@
 """What a payer says on the phone, written down: a promise, a dispute, and how they end."""
 
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter
 from sqlalchemy import func, select
@@ -15,11 +16,13 @@ from nudgepay.invoices.actions import VersionConflict
 from nudgepay.invoices.models import Invoice
 from nudgepay.invoices.queries import invoice_by_id
 from nudgepay.nudges.answers import Dispute, Promise
-from nudgepay.nudges.disputes import MAX_MESSAGE, RESOLUTIONS, open_dispute, resolve_dispute
+from nudgepay.nudges.differences import with_dispute
+from nudgepay.nudges.disputes import MAX_MESSAGE, RESOLUTIONS, contested_with, open_dispute, resolve_dispute
 from nudgepay.nudges.promises import GRACE_DAYS, PromiseOutOfRange, cancel_promise, make_promise
 from nudgepay.payments.bank import record_by_hand
 from nudgepay.web.deps import ReadSessionDep, SessionDep
-from nudgepay.web.ui.invoice.acting import Fields, FieldsDep, answer, locked_as_shown, tells_conflicts
+from nudgepay.web.ui.differences import NOT_SHOWN, hold_difference
+from nudgepay.web.ui.invoice.acting import Fields, FieldsDep, answer, locked_as_shown, tells_conflicts, was_not_shown
 from nudgepay.web.ui.invoice.amounts import BadField, typed_amount, typed_day
 from nudgepay.web.ui.invoice.showing import local_today
 from nudgepay.web.ui.page import Page, Undo, allowed
@@ -90,8 +93,14 @@ def end_promise(page: Writing, session: SessionDep, invoice_id: int, promise_id:
 
 @router.get(DISPUTES + "/new", response_class=HTMLResponse)
 def ask_dispute(page: Writing, session: ReadSessionDep, invoice_id: int) -> Response:
-    """How much of it is contested, and why?"""
-    return _dispute_form(page, session, invoice_by_id(session, invoice_id), {}, {})
+    """How much of it is contested, and why? And what would that change?"""
+    return _dispute_form(page, session, invoice_by_id(session, invoice_id), {})
+
+
+@router.post(DISPUTES + "/preview", response_class=HTMLResponse)
+def preview_dispute(page: Writing, session: ReadSessionDep, invoice_id: int, fields: FieldsDep) -> Response:
+    """What contesting the amount of the form would change."""
+    return _dispute_form(page, session, invoice_by_id(session, invoice_id), fields)
 
 
 @router.post(DISPUTES)
@@ -101,18 +110,16 @@ def dispute(page: Writing, session: SessionDep, invoice_id: int, fields: FieldsD
     invoice = locked_as_shown(session, invoice_id, fields)
     _ensure_seen(fields, _contested(session, invoice.id))
     problems: dict[str, str] = {}
-    amount = _part(page, invoice, fields, problems)
-    message = fields.get("message", "").strip()
-    if len(message) > MAX_MESSAGE:
-        problems["message"] = page.gettext("Write at most %(most)s characters.") % {"most": MAX_MESSAGE}
+    amount, message = _objection(page, invoice, fields, problems)
     if problems:
-        session.rollback()
-        return _dispute_form(page, session, invoice_by_id(session, invoice_id), fields, problems)
+        return _dispute_form(page, session, invoice, fields, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    if was_not_shown(fields, "amount"):
+        return _dispute_form(page, session, invoice, fields, is_unseen=True)
     opened = open_dispute(
         session,
         invoice_id=invoice.id,
         amount=amount,
-        message=message or None,
+        message=message,
         source=SOURCE,
         now=page.now,
         actor=page.actor,
@@ -168,6 +175,16 @@ def _part(page: Page, invoice: Invoice, fields: Fields, problems: dict[str, str]
     return amount
 
 
+def _objection(
+    page: Page, invoice: Invoice, fields: Fields, problems: dict[str, str]
+) -> tuple[int | None, str | None]:
+    """The contested amount, None for all, and what is wrong with it, in the payer's words."""
+    message = fields.get("message", "").strip()
+    if len(message) > MAX_MESSAGE:
+        problems["message"] = page.gettext("Write at most %(most)s characters.") % {"most": MAX_MESSAGE}
+    return _part(page, invoice, fields, problems), message or None
+
+
 def _pending(session: Session, invoice_id: int) -> Promise | None:
     return session.scalar(select(Promise).where(Promise.invoice_id == invoice_id, Promise.state == "pending"))
 
@@ -189,25 +206,40 @@ def _promise_form(
     page: Page, session: Session, invoice: Invoice, typed: Fields, problems: dict[str, str]
 ) -> Response:
     today = local_today(page, invoice)
-    return _form(
-        page,
+    return page.show(
         "invoice/promise.html",
-        invoice,
-        typed,
-        problems,
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
+        invoice=invoice,
+        typed=typed,
+        problems=problems,
         standing=_pending(session, invoice.id),
         suggested=[today + timedelta(days=days) for days in (3, 7, 14)],
     )
 
 
 def _dispute_form(
-    page: Page, session: Session, invoice: Invoice, typed: Fields, problems: dict[str, str]
+    page: Page,
+    session: Session,
+    invoice: Invoice,
+    typed: Fields,
+    *,
+    status: int = HTTPStatus.OK,
+    is_unseen: bool = False,
 ) -> Response:
-    return _form(page, "invoice/dispute.html", invoice, typed, problems, standing=_contested(session, invoice.id))
-
-
-def _form(
-    page: Page, template: str, invoice: Invoice, typed: Fields, problems: dict[str, str], **more: Any
-) -> Response:
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK
-    return page.show(template, status=status, invoice=invoice, typed=typed, problems=problems, **more)
+    """The form with what contesting the amount that was typed would change."""
+    problems: dict[str, str] = {}
+    amount, _ = _objection(page, invoice, typed, problems)
+    contested = contested_with(session, invoice, amount=amount, source=SOURCE)
+    disputed = partial(with_dispute, contested=contested, invoice_id=invoice.id)
+    return page.show(
+        "invoice/dispute.html",
+        status=status,
+        invoice=invoice,
+        typed=typed,
+        problems=problems,
+        standing=_contested(session, invoice.id),
+        shown=NOT_SHOWN if "amount" in problems else typed.get("amount", "").strip(),
+        difference=hold_difference(session, page, invoice.client_id, disputed),
+        claimable=invoice.amount_remaining - contested,
+        is_unseen=is_unseen,
+    )

@@ -28,10 +28,12 @@ ENDS = {"void": "void", "write-off": "uncollectible"}
 def ask(page: Writing, session: ReadSessionDep, invoice_id: int, how: str) -> Response:
     """What it would end, and what becomes of the money that came."""
     invoice = invoice_by_id(session, invoice_id)
+    status = _status(how)
     return page.show(
         "invoice/close.html",
         invoice=invoice,
-        status_wanted=_status(how),
+        status_wanted=status,
+        can_close=invoice.status == "open" or (invoice.status, status) == ("draft", "void"),
         outlook=outlook(page, session, invoice, terms_of(page.runtime.settings)),
         is_stripes=session.get(StripeInvoice, invoice.id) is not None,
     )
@@ -67,7 +69,9 @@ def reopen(page: Writing, session: SessionDep, invoice_id: int, fields: FieldsDe
     invoice = locked_as_shown(session, invoice_id, fields)
     reopen_invoice(session, invoice, now=page.now, actor=page.actor)
     told = page.gettext("Open again: the next letter is named below.")
-    return _done(page, session, invoice.id, invoice.client_id, {"status": "open"}, told, None)
+    if invoice.status == "draft":
+        told = page.gettext("It is a draft again: nothing goes until it is opened.")
+    return _done(page, session, invoice.id, invoice.client_id, {"status": invoice.status}, told, None)
 
 
 def _status(how: str) -> str:

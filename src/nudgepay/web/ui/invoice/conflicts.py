@@ -20,7 +20,7 @@ from nudgepay.web.ui.invoice.story import told_since
 from nudgepay.web.ui.page import Page
 from nudgepay.web.ui.words import N_
 
-OURS = frozenset({FIELD, "version", "seen"})
+OURS = frozenset({FIELD, "version", "seen", "shown"})
 MOST_SHOWN = 20
 REASONS: dict[type[Conflict], str] = {
     VersionConflict: N_("The invoice was changed after this page was loaded. Nothing of yours has been done yet."),

@@ -12,8 +12,7 @@ from nudgepay.invoices.documents import NotAPdf, attach_document, detach_documen
 from nudgepay.invoices.queries import invoice_by_id
 from nudgepay.readiness.evidence import file_name, gather_evidence, pack_evidence
 from nudgepay.web.deps import SessionDep
-from nudgepay.web.ui.invoice.acting import FieldsDep, answer, locked_as_shown, tells_conflicts
-from nudgepay.web.ui.invoice.switching import is_delete
+from nudgepay.web.ui.invoice.acting import FieldsDep, answer, is_delete, locked_as_shown, tells_conflicts
 from nudgepay.web.ui.page import Page, allowed
 
 router = APIRouter()

@@ -8,6 +8,7 @@ from nudgepay.web.ui.invoice import (
     documents,
     letters,
     nudging,
+    pausing,
     paying,
     readings,
     showing,
@@ -15,5 +16,5 @@ from nudgepay.web.ui.invoice import (
 )
 
 router = APIRouter()
-for _room in (showing, letters, nudging, switching, paying, answering, closing, readings, documents):
+for _room in (showing, letters, nudging, switching, pausing, paying, answering, closing, readings, documents):
     router.routes.extend(_room.router.routes)

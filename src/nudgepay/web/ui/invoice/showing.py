@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import HTMLResponse, Response
 
 from nudgepay.access.permissions import Permission
+from nudgepay.invoices.actions import was_draft
 from nudgepay.invoices.models import Invoice, InvoiceDocument
 from nudgepay.invoices.queries import invoice_by_id
 from nudgepay.nudges.calendars import local_day
@@ -48,6 +49,7 @@ def show(
         pay_link=f"{settings.base_url.rstrip('/')}/p/{invoice.token}",
         document=_document(session, invoice),
         by_hand=BY_HAND,
+        was_draft=was_draft(invoice),
         review_words=REVIEWS,
     )
 

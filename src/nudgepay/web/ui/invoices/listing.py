@@ -14,6 +14,7 @@ from nudgepay.access.models import SavedView
 from nudgepay.access.permissions import Permission
 from nudgepay.access.saved_views import saved_views
 from nudgepay.invoices.models import Client
+from nudgepay.nudges.bulk import MOST
 from nudgepay.nudges.invoice_filters import Filters
 from nudgepay.nudges.invoice_list import MOST_COUNTED, InvoicePage, invoice_page, known_currencies
 from nudgepay.nudges.next_steps import next_steps
@@ -47,6 +48,9 @@ def invoices(page: Annotated[Page, allowed(Permission.INVOICE_READ)], session: R
         today=today,
         can_act=page.may(Permission.INVOICE_WRITE),
         count_text=_count(page, found),
+        everything=0 if found.is_bounded or found.count <= len(found.rows) else found.count,
+        is_too_much=found.is_bounded,
+        most=MOST,
         next_url=path_of(filters, after=found.after) if found.after else None,
         first_url=path_of(filters) if filters.after else None,
         has_any=bool(found.rows) or session.scalar(select(Client.id).limit(1)) is not None,

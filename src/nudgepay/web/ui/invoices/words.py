@@ -1,9 +1,11 @@
 """The words of the list's choices, of its built-in views, and of what a field may not hold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nudgepay.nudges.bulk import Act
 from nudgepay.web.ui.page import Page
+from nudgepay.web.ui.rendering import number
 from nudgepay.web.ui.words import N2_, N_
 
 STATUS_WORDS = {
@@ -55,6 +57,20 @@ WHY_NOT = {
     "already": N_("It is so already"),
 }
 
+MOST_NAMED = 5
+
+
+def told_left(page: Page, names: Sequence[str]) -> str:
+    """Which were left alone, the first by name."""
+    named = ", ".join(name for name in names[:MOST_NAMED] if name)
+    more = len(names) - MOST_NAMED
+    text = page.ngettext(
+        "%(count)s was changed by somebody meanwhile and left alone: %(numbers)s",
+        "%(count)s were changed by somebody meanwhile and left alone: %(numbers)s",
+        len(names),
+    ) % {"count": number(len(names), page), "numbers": named or "–"}
+    return f"{text} +{more}" if more > 0 else text
+
 
 @dataclass(frozen=True, slots=True)
 class BulkWords:
@@ -68,11 +84,11 @@ class BulkWords:
 
     def headline(self, page: Page, count: int) -> str:
         """The page's title."""
-        return page.ngettext(*self.title, count) % {"count": count}
+        return page.ngettext(*self.title, count) % {"count": number(count, page)}
 
     def done(self, page: Page, count: int) -> str:
         """What was done."""
-        return page.ngettext(*self.told, count) % {"count": count}
+        return page.ngettext(*self.told, count) % {"count": number(count, page)}
 
 
 BULK: dict[Act, BulkWords] = {

@@ -21,6 +21,11 @@ QUEUES: dict[str, tuple[str, str, str]] = {
 }
 """Of each queue: its title, what waits in it, and where that is listed."""
 JOBS: dict[str, tuple[str, str, str]] = {
+    "sweep_sign_ins": (
+        N_("Clear away after signing in"),
+        N_("Writes down how many sign-ins were refused; forgets ended sessions and old tries."),
+        N_("At most 10,000 rows of each kind."),
+    ),
     "nudge_pass": (
         N_("Send reminders"),
         N_("Plans what came due and sends it. Letters leave."),
@@ -56,6 +61,11 @@ JOBS: dict[str, tuple[str, str, str]] = {
         N_("Closes promises whose day is over."),
         N_("The promises that end now."),
     ),
+    "expire_approvals": (
+        N_("Close old requests"),
+        N_("Closes requests for a second person whose time is over."),
+        N_("Nothing worth naming."),
+    ),
     "retry_stalled": (
         N_("Help lost workers"),
         N_("Asks again for what a lost worker had in hand."),
@@ -70,6 +80,16 @@ JOBS: dict[str, tuple[str, str, str]] = {
         N_("Import uploaded files"),
         N_("Reads and imports the files that people have uploaded."),
         N_("Half a minute of one processor for 50,000 rows."),
+    ),
+    "seal_audit": (
+        N_("Seal the audit log"),
+        N_("Brings new records into the chain that shows every change."),
+        N_("A tenth of a millisecond for each new record."),
+    ),
+    "verify_audit": (
+        N_("Verify the audit log"),
+        N_("Computes the whole chain anew, and tells you when it is broken."),
+        N_("Reads the whole log once: a minute or two for each million records."),
     ),
     "close_months": (
         N_("Close months"),
@@ -90,8 +110,24 @@ JOBS: dict[str, tuple[str, str, str]] = {
 """Of each job: its title, what it does, and what it may cost."""
 SENDS = frozenset({"nudge_pass", "send_mailings"})
 """Jobs that let something leave."""
-KINDS: dict[str, str] = {"job": N_("Job"), "drill": N_("Drill"), "check": N_("Check")}
-RUNS: dict[str, str] = {"cutover": N_("Rehearsal of the cut-over"), "outside": N_("Look at the outside")}
+KINDS: dict[str, str] = {
+    "job": N_("Job"),
+    "drill": N_("Drill"),
+    "check": N_("Check"),
+    "act": N_("Act on many at once"),
+}
+RUNS: dict[str, str] = {
+    "cutover": N_("Rehearsal of the cut-over"),
+    "outside": N_("Look at the outside"),
+    "invoices.pause": N_("Invoices paused"),
+    "invoices.resume": N_("Pauses of invoices ended"),
+    "invoices.reminders_off": N_("Reminders of invoices switched off"),
+    "invoices.reminders_on": N_("Reminders of invoices switched on"),
+    "invoices.release": N_("Imported invoices released"),
+    "invoices.void": N_("Invoices voided"),
+    "schedules.assign": N_("A schedule given to clients and invoices"),
+    "audit": N_("Proof of the audit log"),
+}
 OUTCOMES: dict[str, tuple[str, str]] = {
     "done": ("ok", N_("Done")),
     "failed": ("bad", N_("Failed")),
