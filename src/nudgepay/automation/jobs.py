@@ -7,6 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nudgepay import ledger
+from nudgepay.access.sweeping import is_any_left, sweep
+from nudgepay.audit.running import audit_keys, seal_log
+from nudgepay.audit.sealing import is_sealing_needed
 from nudgepay.automation import queue
 from nudgepay.automation.context import JobContext
 from nudgepay.gateways.mailbox import mailbox_for
@@ -31,11 +34,13 @@ from nudgepay.payments.terms import stripe_terms
 from nudgepay.payments.uploads.actions import forget_uploads
 from nudgepay.payments.uploads.working import is_waiting as is_upload_waiting
 from nudgepay.payments.uploads.working import run_uploads
+from nudgepay.readiness.audit_log import check_audit_log
 
 Figures = dict[str, Any]
 ROUTINE_DAYS = 90
 """How long the ledger remembers a run that went well."""
 MOST_FORGOTTEN = 50_000
+LONGEST_WRITER_SECONDS = 45.0
 
 
 def run_nudge_pass(job: JobContext) -> Figures:
@@ -185,6 +190,38 @@ def run_retry_stalled(job: JobContext) -> Figures:
     """Ask again for the jobs of lost workers."""
     with job.runtime.db.transaction() as session:
         return {"lost": queue.retry_stalled(session)}
+
+
+def has_unsealed(job: JobContext) -> bool:
+    """True when records of the audit log wait for their seal."""
+    with job.runtime.db.transaction() as session:
+        return is_sealing_needed(session, keys=audit_keys(job.runtime.settings))
+
+
+def run_seal_audit(job: JobContext) -> Figures:
+    """Seal what is settled; waits most of a minute for a long transaction, and tries again in the next."""
+    done = seal_log(
+        job.runtime.db, job.runtime.settings, wait_seconds=LONGEST_WRITER_SECONDS, should_stop=job.should_stop
+    )
+    return {"records": done.records, "waiting": done.waiting, "shipped": done.shipped}
+
+
+def run_verify_audit(job: JobContext) -> Figures:
+    """Compute the whole chain anew, and tell people when it is broken."""
+    verdict = check_audit_log(job.runtime, actor=job.actor)
+    return {"checked": verdict.checked, "broken": verdict.first_bad is not None}
+
+
+def has_sign_ins(job: JobContext) -> bool:
+    """True when signing in has left something to clear away."""
+    with job.runtime.db.transaction() as session:
+        return is_any_left(session, idle_minutes=job.runtime.settings.session_idle_minutes)
+
+
+def run_sweep_sign_ins(job: JobContext) -> Figures:
+    """Count refused sign-ins into the audit log; forget ended sessions, old tries and devices."""
+    with job.runtime.db.transaction() as session:
+        return dict(sweep(session, idle_minutes=job.runtime.settings.session_idle_minutes))
 
 
 def run_retention(job: JobContext) -> Figures:

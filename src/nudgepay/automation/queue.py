@@ -6,7 +6,7 @@ from procrastinate import App, PsycopgConnector
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from nudgepay.db import KEEPALIVES, libpq_url
+from nudgepay.db import KEEPALIVES, libpq_url, take_role
 
 OPTIONS = "-c search_path=procrastinate -c timezone=UTC -c statement_timeout=30000"
 NAME = "jobs"
@@ -18,7 +18,9 @@ SILENT_SECONDS = 60.0
 def procrastinate_app(database_url: str) -> App:
     """The app over its own schema; connects when opened."""
     how = {"options": OPTIONS, "connect_timeout": 5, **KEEPALIVES}
-    connector = PsycopgConnector(conninfo=libpq_url(database_url), kwargs=how, min_size=1, max_size=4)
+    connector = PsycopgConnector(
+        conninfo=libpq_url(database_url), kwargs=how, configure=take_role, min_size=1, max_size=4
+    )
     return App(connector=connector)
 
 

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from nudgepay import clock, ledger, log, metrics
+from nudgepay.audit import acting_from
 from nudgepay.automation.context import JobContext
 from nudgepay.automation.jobs import Figures
 from nudgepay.automation.schedule import Job
@@ -19,6 +20,11 @@ def run_job(job: Job, context: JobContext) -> Figures:
 
     Busy is no failure: somebody else does the work; its entry ends as `busy`.
     """
+    with acting_from(f"job:{job.name}"):
+        return _run(job, context)
+
+
+def _run(job: Job, context: JobContext) -> Figures:
     if not job.is_needed(context):
         metrics.automation_jobs.labels(job=job.name, status="idle").inc()
         metrics.automation_last_success.labels(job=job.name).set(clock.now().timestamp())

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,10 +31,19 @@ def _plain(value: Any) -> str:
 
 def actor() -> str:
     """Who runs this command, for the audit log."""
+    return f"cli:{_user()}"
+
+
+def origin() -> str:
+    """Where it runs, for the audit log."""
+    return f"cli:{socket.gethostname()}/{_user()}"
+
+
+def _user() -> str:
     try:
-        return f"cli:{getpass.getuser()}"
+        return getpass.getuser()
     except (KeyError, OSError):
-        return "cli:unknown"
+        return "unknown"
 
 
 def instant(value: str | None) -> datetime:
@@ -76,6 +86,7 @@ def runtime_over(
 
     `patience_seconds`: how long a statement may take, when somebody waits for the answer.
     """
+    from nudgepay.audit import acting_from
     from nudgepay.errors import Refused
     from nudgepay.runtime import build_runtime
     from nudgepay.schema_lifecycle.revisions import misfit
@@ -87,7 +98,8 @@ def runtime_over(
             if runtime.server is None:
                 raise Refused(trouble)
             _migrate(runtime.db)
-        yield runtime
+        with acting_from(origin()):
+            yield runtime
     finally:
         runtime.close()
 

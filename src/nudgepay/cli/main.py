@@ -8,6 +8,7 @@ import typer
 from nudgepay import __version__
 from nudgepay.cli import (
     amnesty,
+    audit,
     clients,
     config,
     drill,
@@ -74,6 +75,7 @@ app.add_typer(letters.review, name="review")
 app.add_typer(mailings.app, name="mailings")
 app.add_typer(operators.app, name="operators")
 app.add_typer(sending.app, name="sending")
+app.add_typer(audit.app, name="audit")
 app.add_typer(suppressions.suppressions, name="suppressions")
 
 

@@ -21,9 +21,13 @@ MINIMUM_BCRYPT_COST = 12
 KEYS = ("session_secret", "csrf_secret", "cron_hmac_secret", "service_token_pepper")
 KNOWN_DEFAULTS = ("changeme", "change-me", "secret", "password", "default", "example", "insecure", "dev-only")
 BCRYPT = re.compile(r"\$2[aby]\$(\d{2})\$[./A-Za-z0-9]{53}")
+BASE32 = re.compile(r"([A-Z2-7][ -]?){16,}")
 SELECTOR = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*")
 HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,60}")
 MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+AUDIT_KEYS = re.compile(r"-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----|[^\s,]+", re.DOTALL)
+AUDIT_KEY = re.compile(r"-----BEGIN (PRIVATE|PUBLIC) KEY-----.*|(public:)?[A-Za-z0-9+/_-]{43}=?", re.DOTALL)
+"""Seeds in base64, PEM blocks, and `public:BASE64` of keys that only verify."""
 TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 
@@ -114,6 +118,13 @@ def _dkim(settings: "Settings") -> Iterator[SettingProblem]:
         yield SettingProblem("DKIM_KEY_FILE", "cannot be found", "Name a file that this process may read")
 
 
+def _audit(settings: "Settings") -> Iterator[SettingProblem]:
+    value = settings.secret("audit_signing_key")
+    if value is not None and not all(AUDIT_KEY.fullmatch(part) for part in AUDIT_KEYS.findall(value)):
+        cure = "Make one: openssl rand -base64 32"
+        yield SettingProblem("AUDIT_SIGNING_KEY", "holds what is no Ed25519 key", cure)
+
+
 def _stripe(settings: "Settings") -> Iterator[SettingProblem]:
     webhook = settings.secret("stripe_webhook_secret")
     if webhook is not None and not all(part.strip() for part in webhook.split(",")):
@@ -172,6 +183,13 @@ def _password_hash(settings: "Settings") -> Iterator[SettingProblem]:
         yield SettingProblem("ADMIN_PASSWORD_HASH", problem, "Make a new one with: nudgepay init")
 
 
+def _totp_secret(settings: "Settings") -> Iterator[SettingProblem]:
+    value = settings.secret("admin_totp_secret")
+    if value is not None and not BASE32.fullmatch(value.strip().upper().rstrip("=")):
+        cure = "Write what the authenticator app takes: base32, 16 signs or more"
+        yield SettingProblem("ADMIN_TOTP_SECRET", "is no TOTP secret", cure)
+
+
 def _https(settings: "Settings") -> Iterator[SettingProblem]:
     if not settings.base_url.lower().startswith("https://"):
         yield SettingProblem("BASE_URL", "is not https", "Serve payers and operators over HTTPS only")
@@ -224,12 +242,13 @@ def _live_stripe(settings: "Settings") -> Iterator[SettingProblem]:
         yield SettingProblem("STRIPE_WEBHOOK_SECRET", "is missing while Stripe is used", cure)
 
 
-ALWAYS: tuple[Rule, ...] = (_address, _database, _business, _recipients, _digest, _mail, _dkim, _stripe)
+ALWAYS: tuple[Rule, ...] = (_address, _database, _business, _recipients, _digest, _mail, _dkim, _audit, _stripe)
 STRICT: tuple[Rule, ...] = (
     _present,
     _managed,
     _strong,
     _password_hash,
+    _totp_secret,
     _https,
     _cookies,
     _rate_limits,

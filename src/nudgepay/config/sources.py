@@ -27,6 +27,7 @@ SECRETS: tuple[str, ...] = (
     "smtp_password",
     "bounce_mailbox",
     "mail_webhook_secret",
+    "audit_signing_key",
 )
 """Attributes that may come from a file or a managed reference."""
 

@@ -7,6 +7,7 @@ lease writes nothing. Killing a pass anywhere loses no letter and repeats none.
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import datetime, timedelta
 
 from nudgepay import clock, ledger, log
@@ -79,7 +80,8 @@ def _hand_over_all(seen: Look, crew: Crew, hands: ThreadPoolExecutor, pace: int)
     late_before = crew.report.counts["too_late"]
     for sent in seen.outgoing:
         crew.report.speak(sent.letter_id, [line.reminder_id for line in sent.lines])
-    for _ in hands.map(lambda sent: hand_over(sent, crew), seen.outgoing):
+    contexts = [copy_context() for _ in seen.outgoing]
+    for _ in hands.map(lambda context, sent: context.run(hand_over, sent, crew), contexts, seen.outgoing):
         pass
     is_quick = clock.monotonic() - started < QUICK_SECONDS
     return _next_pace(pace, is_quick=is_quick, is_late=crew.report.counts["too_late"] > late_before)

@@ -18,10 +18,12 @@ from nudgepay.gateways.mailbox import MailboxUnavailable, mailbox_for
 from nudgepay.gateways.stripe import StripeGateway, StripeKeyRejected
 from nudgepay.gateways.transports import probe_transport
 from nudgepay.nudges.switch import pause_reason
-from nudgepay.readiness.findings import Finding, Verdict, said
+from nudgepay.readiness.audit_log import audit_findings
+from nudgepay.readiness.findings import Finding, Verdict
 from nudgepay.readiness.sender import sender_findings
 from nudgepay.runtime import Runtime
 from nudgepay.schema_lifecycle.revisions import current, misfit
+from nudgepay.sentences import said
 
 OLDEST_POSTGRESQL = 15
 SILENT_SECONDS = 60
@@ -95,6 +97,7 @@ def _books(runtime: Runtime, late: Late) -> Iterator[Finding]:
     if misfit(runtime.db) is not None:
         yield Finding("workers", "not_checked", "the schema is not this code's", "nudgepay migrate")
         return
+    yield from audit_findings(runtime)
     with runtime.db.transaction() as session:
         workers = session.scalar(text(_WORKERS), {"silent": SILENT_SECONDS}) or 0
         waiting = late(session)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from nudgepay import clock
 from nudgepay.db import Database
 from nudgepay.errors import Busy
+from nudgepay.schema_lifecycle.app_role import grant_app_role
 from nudgepay.schema_lifecycle.revisions import current, migrations_directory
 
 ADVISORY_LOCK = 0x6E756467  # "nudg": one migrator at a time
@@ -36,11 +37,13 @@ def migrate(db: Database, to: str = "head") -> tuple[str | None, str | None]:
     Raises MigrationRunning when another migrator holds the lock for longer than 30 s.
     """
     before = current(db)
-    with db.engine.connect() as connection:
+    with db.as_owner() as connection:
         _take_lock(connection)
         try:
             config = _config(connection)
             (command.downgrade if _is_older(config, before, to) else command.upgrade)(config, to)
+            grant_app_role(connection)
+            connection.commit()
         finally:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
             connection.commit()

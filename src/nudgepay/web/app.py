@@ -29,7 +29,8 @@ STRIPE_HOOK = "/webhooks/stripe"
 def create_app(runtime: Runtime) -> Shortcut:
     """The application over one runtime, with the one hot path in front of it.
 
-    No interactive docs: the API gets its own in time.
+    No interactive docs: the API gets its own in time. Each room's routes are ready as they are;
+    `include_router` would work each of them out anew, and the first request would wait for it.
     """
     writer = EventWriter(AsyncStatements(runtime.db.url))
     readiness = probes.Readiness(runtime)
@@ -49,9 +50,9 @@ def create_app(runtime: Runtime) -> Shortcut:
     webhook = stripe_webhook(writer, lambda: accepted_secrets(runtime.settings.secret("stripe_webhook_secret")))
     app.router.routes.append(Route(STRIPE_HOOK, webhook, methods=["POST"]))
     for room in (probes, cron, mail, assets, showing, receipt, documents, statement, telling, unsubscribing, *ROOMS):
-        app.include_router(room.router)
+        app.router.routes.extend(room.router.routes)
     if shows_outbox(runtime.settings):
-        app.include_router(outbox.router)
+        app.router.routes.extend(outbox.router.routes)
     add_error_handlers(app, runtime.settings)
     add_middleware(app, runtime.settings)
     return Shortcut(app, path=STRIPE_HOOK, endpoint=webhook)

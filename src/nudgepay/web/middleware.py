@@ -11,7 +11,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nudgepay import clock, log, metrics
+from nudgepay.audit import acting_from
+from nudgepay.audit.recording import bounded
 from nudgepay.config import Settings
+from nudgepay.web.client_address import client_address
 from nudgepay.web.errors import failure
 from nudgepay.web.headers import SecurityHeaders
 from nudgepay.web.request_body import BoundedBody
@@ -21,6 +24,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 PROBES = frozenset({"/livez", "/readyz", "/healthz"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 NO_ROUTE = "__none__"
+LONGEST_AGENT = 200
 logger = log.get("web")
 
 
@@ -57,7 +61,8 @@ class Recorded:
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        origin = origin_of(scope, self._settings)
+        with structlog.contextvars.bound_contextvars(request_id=request_id), acting_from(origin):
             try:
                 await self._app(scope, receive, counted)
             except Exception:
@@ -75,6 +80,12 @@ class Recorded:
         metrics.http_requests.labels(method=method, route=route, status=str(status)).inc()
         metrics.http_request_seconds.labels(method=method, route=route).observe(seconds)
         logger.info("request", method=method, route=route, status=status, milliseconds=round(seconds * 1000, 1))
+
+
+def origin_of(scope: Scope, settings: Settings) -> str:
+    """Where a request comes from, for the audit log: the address, and what the browser says it is, shortened."""
+    agent = bounded(Headers(scope=scope).get("user-agent", ""), LONGEST_AGENT)
+    return f"web:{client_address(scope, settings.trusted_proxies)} {agent}".rstrip()
 
 
 def route_of(scope: Scope) -> str:

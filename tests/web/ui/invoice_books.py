@@ -38,7 +38,10 @@ def one(runtime: Runtime, query: str, **values: Any) -> Any:
 
 
 def run(runtime: Runtime, statement: str, **values: Any) -> None:
+    """As the owner of the tables, who may write anything anywhere."""
     with runtime.db.transaction() as session:
+        session.execute(text("SET LOCAL ROLE NONE"))
+        session.execute(text("SET LOCAL nudgepay.audit_maintenance = 'on'"))
         session.execute(text(statement), values)
 
 

@@ -11,8 +11,15 @@ from pathlib import Path
 import uvicorn
 
 from nudgepay import log
-from nudgepay.access.operators import add_operator, change_password, has_operators, operator_by_email
+from nudgepay.access.operators import (
+    add_operator,
+    change_password,
+    has_operators,
+    operator_by_email,
+    reset_second_factor,
+)
 from nudgepay.access.permissions import Role
+from nudgepay.audit import acting_from
 from nudgepay.config import Settings
 from nudgepay.config.environment import process_environment
 from nudgepay.errors import Refused, UsageError
@@ -51,7 +58,7 @@ def set_up(*, port: int) -> Iterator[Stage]:
         try:
             migrate(runtime.db)
             password = _let_owner_in(runtime)
-            with _pages(runtime, port) as url:
+            with acting_from("cli:demo"), _pages(runtime, port) as url:
                 stripe.send_webhooks_to(f"{url}/webhooks/stripe", WEBHOOK_SECRET)
                 yield Stage(runtime, stripe, url, password)
         finally:
@@ -64,10 +71,22 @@ def _let_owner_in(runtime: Runtime) -> str:
     password = secrets.token_urlsafe(9)
     with runtime.db.transaction() as session:
         if has_operators(session):
-            change_password(session, operator_by_email(session, OPERATOR), password, actor="demo")
+            owner = operator_by_email(session, OPERATOR)
+            change_password(session, owner, password, actor="demo")
+            reset_second_factor(session, owner, actor="demo")
         else:
             add_operator(session, email=OPERATOR, password=password, role=Role.SUPERADMIN, actor="demo")
     return password
+
+
+def _audit_key(home: Path) -> str:
+    """The key that signs the audit log of these books, made with them."""
+    file = home / "demo-audit-key"
+    if not file.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text()
 
 
 def _settings(home: Path, stripe_url: str, port: int) -> Settings:
@@ -81,6 +100,8 @@ def _settings(home: Path, stripe_url: str, port: int) -> Settings:
             "BUSINESS_IBAN": "DE89370400440532013000",
             "BUSINESS_BIC": "COBADEFFXXX",
             "FROM_EMAIL": "invoices@atelier-nord.example",
+            "AUDIT_SIGNING_KEY": _audit_key(home),
+            "AUDIT_ANCHOR_DIR": str(home / "audit-anchors"),
             "STRIPE_SECRET_KEY": API_KEY,
             "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "STRIPE_API_BASE": stripe_url,

@@ -1,6 +1,21 @@
 """Every room of the operators' pages, in the order in which their routes are tried."""
 
-from nudgepay.web.ui import account, amnesty, clients, importing, insights, signing_in, texts
+from nudgepay.web.ui import (
+    account,
+    amnesty,
+    clients,
+    importing,
+    insights,
+    own_password,
+    own_sessions,
+    proving,
+    second_factor,
+    signing_in,
+    statements,
+    texts,
+)
+from nudgepay.web.ui.audit import exporting as audit_export
+from nudgepay.web.ui.audit import listing as audit_log
 from nudgepay.web.ui.invoice import routes as invoice
 from nudgepay.web.ui.invoices import bulk, editing, exporting, making, saved_views
 from nudgepay.web.ui.invoices import listing as invoices
@@ -20,6 +35,7 @@ from nudgepay.web.ui.today import pages as today
 ROOMS = (
     signing_in,
     today,
+    statements,
     search,
     *(invoices, saved_views, bulk, exporting, making, editing),
     invoice,
@@ -32,5 +48,6 @@ ROOMS = (
     insights,
     *(business, sender, stripe, first_steps),
     *(overview, notices, jobs, history, sending),
-    account,
+    *(audit_log, audit_export),
+    *(account, own_password, second_factor, own_sessions, proving),
 )

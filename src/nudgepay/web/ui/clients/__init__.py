@@ -6,4 +6,4 @@ from nudgepay.web.ui.clients import blocks, chasing, editing, holding, listing, 
 
 router = APIRouter()
 for _part in (listing, editing, showing, chasing, people, blocks, holding, switching, statement):
-    router.include_router(_part.router)
+    router.routes.extend(_part.router.routes)

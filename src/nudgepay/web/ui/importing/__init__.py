@@ -6,4 +6,4 @@ from nudgepay.web.ui.importing import mapping, showing, uploading
 
 router = APIRouter()
 for _part in (uploading, mapping, showing):
-    router.include_router(_part.router)
+    router.routes.extend(_part.router.routes)

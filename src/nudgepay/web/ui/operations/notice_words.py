@@ -7,7 +7,7 @@ from nudgepay.web.ui.words import N_
 
 @dataclass(frozen=True, slots=True)
 class NoticeWords:
-    """`place` leads to the thing: a path, in which `{invoice}`, `{client}`, `{letter}` and `{job}` are filled in."""
+    """`place` leads to the thing: a path in which the one name in braces, such as `{invoice}`, stands for its id."""
 
     title: str
     meaning: str
@@ -69,6 +69,18 @@ NOTICES: dict[str, NoticeWords] = {
         tone="bad",
         place=_INVOICE,
         link=_OPEN_INVOICE,
+    ),
+    "audit.broken": NoticeWords(
+        N_("The audit log was changed"),
+        N_(
+            "A record is not what was sealed, or is gone. Somebody changed the database past NudgePay, or it is"
+            " damaged."
+        ),
+        N_("Keep the database as it is, verify once more at the command line, and compare with a backup."),
+        tone="bad",
+        place="/audit",
+        link=N_("Look at the audit log"),
+        command="nudgepay audit verify",
     ),
     "text.failing": NoticeWords(
         N_("A text of yours cannot be used"),
@@ -193,6 +205,24 @@ NOTICES: dict[str, NoticeWords] = {
         N_("The error says what to correct."),
         command="nudgepay mailings list",
     ),
+    "sign_in.attack": NoticeWords(
+        N_("Somebody guesses a password"),
+        N_(
+            "An operator's account had many wrong tries in a day. No more than 20 a day are looked at; in browsers"
+            " in which the person signed in before, signing in goes on as ever."
+        ),
+        N_("Ask the person whether it was them. If not, see to a second factor. It closes itself after a calm day."),
+        tone="bad",
+        place="/operators/{operator}/sessions",
+        link=N_("Look at the sessions"),
+    ),
+    "sign_in.flood": NoticeWords(
+        N_("Many wrong sign-ins from everywhere"),
+        N_("New browsers have to wait until it is over; those in which somebody signed in before do not."),
+        N_("See in the audit log where they come from; block those networks before they reach NudgePay."),
+        tone="bad",
+        command="nudgepay notices resolve sign_in.flood",
+    ),
     "job.failed": NoticeWords(
         N_("A job keeps failing"),
         N_(
@@ -282,6 +312,7 @@ UNKNOWN = NoticeWords(
 DETAILS: dict[str, str] = {
     "reason": N_("Reason"),
     "error": N_("Error"),
+    "record": N_("Record"),
     "cause": N_("Cause"),
     "code": N_("The relay's answer"),
     "status": N_("Status"),

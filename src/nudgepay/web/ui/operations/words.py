@@ -21,6 +21,11 @@ QUEUES: dict[str, tuple[str, str, str]] = {
 }
 """Of each queue: its title, what waits in it, and where that is listed."""
 JOBS: dict[str, tuple[str, str, str]] = {
+    "sweep_sign_ins": (
+        N_("Clear away after signing in"),
+        N_("Writes down how many sign-ins were refused; forgets ended sessions and old tries."),
+        N_("At most 10,000 rows of each kind."),
+    ),
     "nudge_pass": (
         N_("Send reminders"),
         N_("Plans what came due and sends it. Letters leave."),
@@ -71,6 +76,16 @@ JOBS: dict[str, tuple[str, str, str]] = {
         N_("Reads and imports the files that people have uploaded."),
         N_("Half a minute of one processor for 50,000 rows."),
     ),
+    "seal_audit": (
+        N_("Seal the audit log"),
+        N_("Brings new records into the chain that shows every change."),
+        N_("A tenth of a millisecond for each new record."),
+    ),
+    "verify_audit": (
+        N_("Verify the audit log"),
+        N_("Computes the whole chain anew, and tells you when it is broken."),
+        N_("Reads the whole log once: a minute or two for each million records."),
+    ),
     "close_months": (
         N_("Close months"),
         N_("Works out the figures of months that have ended, for the insights."),
@@ -106,6 +121,7 @@ RUNS: dict[str, str] = {
     "invoices.release": N_("Imported invoices released"),
     "invoices.void": N_("Invoices voided"),
     "schedules.assign": N_("A schedule given to clients and invoices"),
+    "audit": N_("Proof of the audit log"),
 }
 OUTCOMES: dict[str, tuple[str, str]] = {
     "done": ("ok", N_("Done")),

@@ -5,6 +5,7 @@ process dies, the job `import_files` goes on.
 """
 
 import threading
+from contextvars import copy_context
 
 from nudgepay import clock, log
 from nudgepay.automation.waking import wake_worker
@@ -27,8 +28,8 @@ def work_soon(runtime: Runtime, upload_id: int, *, size: int) -> None:
     with runtime.db.transaction() as session:
         wake_worker(session, JOB)
     start = threading.Event()
-    arguments = (runtime, upload_id, HEAD_START_SECONDS if is_large else 0.0, start)
-    work = threading.Thread(target=_work, args=arguments, name=f"upload-{upload_id}", daemon=True)
+    arguments = (_work, runtime, upload_id, HEAD_START_SECONDS if is_large else 0.0, start)
+    work = threading.Thread(target=copy_context().run, args=arguments, name=f"upload-{upload_id}", daemon=True)
     work.start()
     if not is_large:
         work.join(AWAITED_SECONDS)

@@ -1,0 +1,1 @@
+"""`/audit`: who did what, when and from where, and the proof that nobody changed it."""
