@@ -8,9 +8,11 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from memory import short_lived
 from nudgepay import embedded
+from nudgepay.access import passwords
 from nudgepay.config import Settings
 from nudgepay.db import Database
 from nudgepay.schema_lifecycle.migrate import migrate
@@ -105,6 +107,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with long tests come first, so that no process is left with one when the others have ended."""
     long = {item.path for item in items if any(item.get_closest_marker(mark) for mark in LONG)}
     items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Password hashes that cost next to nothing: for tests that are about something else."""
+    monkeypatch.setattr(passwords, "COST", 4)
+    monkeypatch.setattr(passwords, "HASHER", Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 @pytest.fixture

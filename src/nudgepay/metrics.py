@@ -28,6 +28,18 @@ webhook_events = Counter(
     ["provider", "outcome"],
     registry=REGISTRY,
 )
+login_attempts = Counter(
+    "nudgepay_login_attempts_total",
+    "Tries to sign in, or to prove who one is, by what decided and how",
+    ["factor", "result"],
+    registry=REGISTRY,
+)
+login_throttle_events = Counter(
+    "nudgepay_login_throttle_events_total",
+    "What stood in the way of tries to sign in",
+    ["event"],
+    registry=REGISTRY,
+)
 automation_jobs = Counter(
     "nudgepay_automation_jobs_total", "Runs of scheduled jobs", ["job", "status"], registry=REGISTRY
 )

@@ -30,6 +30,7 @@ EXAMPLES = {
     "client_id": "SELECT min(client_id) FROM letters",
     "contact_id": "SELECT min(id) FROM contacts WHERE client_id = (SELECT min(client_id) FROM letters)",
     "letter_id": "SELECT id FROM letters WHERE state = 'unknown'",
+    "operator_id": "SELECT min(id) FROM operators",
     "run_id": "SELECT id FROM runs ORDER BY id LIMIT 1",
     "name": "SELECT 'default'",
     "version": "SELECT 1",

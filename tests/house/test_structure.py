@@ -132,6 +132,9 @@ def test_every_metric_is_documented_and_no_label_names_a_person(db: Database) ->
         "queue",
         "job",
         "le",
+        "factor",
+        "result",
+        "event",
     }
 
 

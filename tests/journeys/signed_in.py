@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
@@ -92,7 +93,7 @@ def working_hour(days: int) -> datetime:
 
 @contextmanager
 def installed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
-    monkeypatch.setattr(passwords, "COST", 4)
+    monkeypatch.setattr(passwords, "HASHER", Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1))
     with FakeStripe() as stripe:
         given = settings.model_copy(
             update={

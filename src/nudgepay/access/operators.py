@@ -8,10 +8,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from nudgepay import audit
+from nudgepay.access import recovery_codes, totp
+from nudgepay.access.known_devices import forget_devices
 from nudgepay.access.models import Operator
-from nudgepay.access.passwords import hash_password, is_password
-from nudgepay.access.permissions import Role
-from nudgepay.access.sessions import end_sessions_of
+from nudgepay.access.passwords import hash_password
+from nudgepay.access.permissions import PERMISSIONS, Role
+from nudgepay.access.sessions import end_sessions_of, unprove_sessions_of
 from nudgepay.errors import Conflict, NotFound, UsageError
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
@@ -31,13 +33,17 @@ def clean_address(email: str) -> str:
     return found
 
 
-def ensure_first_operator(session: Session, *, email: str, password_hash: str) -> bool:
+def ensure_first_operator(
+    session: Session, *, email: str, password_hash: str, totp_secret: str | None = None
+) -> bool:
     """The superadmin that the settings name, made once: afterwards a row like any other. True when it is new."""
     row = {"email": clean_address(email), "password_hash": password_hash}
     statement = insert(Operator).values(**row, role=Role.SUPERADMIN, created_by=SETTINGS)
     made = session.scalar(statement.on_conflict_do_nothing().returning(Operator.id))
     if made is not None:
         audit.record(session, actor=SETTINGS, action="operator.create", subject=f"operators:{made}")
+        if totp_secret is not None:
+            totp.enrol(session, made, totp_secret, actor=SETTINGS)
     return made is not None
 
 
@@ -46,12 +52,19 @@ def has_operators(session: Session) -> bool:
     return session.scalar(select(Operator.id).limit(1)) is not None
 
 
-def add_operator(session: Session, *, email: str, password: str, role: Role, actor: str) -> Operator:
-    """A new operator; raises Conflict for a known address and UsageError for an unfit address or password."""
+def add_operator(
+    session: Session, *, email: str, password: str, role: Role, actor: str, known: Iterable[str] = ()
+) -> Operator:
+    """A new operator; raises Conflict for a known address and UsageError for an unfit address or password.
+
+    `known`: what makes a password easy to guess, beside the address.
+    """
     address = clean_address(email)
     if session.scalar(select(Operator.id).where(Operator.email == address)):
         raise Conflict(f"{address} is an operator already; see: nudgepay operators list")
-    made = Operator(email=address, password_hash=hash_password(password), role=role, created_by=actor)
+    made = Operator(
+        email=address, password_hash=hash_password(password, known=[address, *known]), role=role, created_by=actor
+    )
     session.add(made)
     session.flush()
     after = {"role": str(role)}
@@ -74,28 +87,45 @@ def operator_by_email(session: Session, email: str) -> Operator:
     return found
 
 
-def operator_with_password(session: Session, email: str, password: str) -> Operator | None:
-    """The operator who signs in so; None for a wrong password, an unknown and a disabled one alike."""
-    found = session.scalar(select(Operator).where(Operator.email == email.strip().lower()[:LONGEST_ADDRESS]))
-    usable = found if found is not None and found.disabled_at is None else None
-    return usable if is_password(password, usable.password_hash if usable else None) else None
-
-
 def change_role(session: Session, operator: Operator, role: Role, *, actor: str) -> None:
     """Give another role; it counts from the next request on. Raises LastSuperadmin."""
     before = {"role": operator.role}
     if role is not Role.SUPERADMIN:
         _ensure_another_superadmin(session, operator)
+    if PERMISSIONS[role] > PERMISSIONS[Role(operator.role)]:
+        unprove_sessions_of(session, operator.id)
     operator.role = role
     subject = f"operators:{operator.id}"
     audit.record(session, actor=actor, action="operator.role", subject=subject, before=before, after={"role": role})
 
 
-def change_password(session: Session, operator: Operator, password: str, *, actor: str) -> None:
-    """Give another password and end every session; raises UsageError for an unfit one."""
-    operator.password_hash = hash_password(password)
-    end_sessions_of(session, operator.id)
+def change_password(
+    session: Session,
+    operator: Operator,
+    password: str,
+    *,
+    actor: str,
+    known: Iterable[str] = (),
+    but_session: int | None = None,
+    but_device: str | None = None,
+) -> None:
+    """Give another password; sessions end and devices are forgotten, but perhaps those in which it happens.
+
+    Raises UsageError for an unfit one.
+    """
+    operator.password_hash = hash_password(password, known=[operator.email, *known])
+    session.flush()
+    end_sessions_of(session, operator.id, but=but_session)
+    forget_devices(session, operator.id, but=but_device)
     audit.record(session, actor=actor, action="operator.password", subject=f"operators:{operator.id}")
+
+
+def reset_second_factor(session: Session, operator: Operator, *, actor: str) -> bool:
+    """Phone and codes are lost: ask for neither, and end every session. False when there was no second factor."""
+    had_one = totp.forget(session, operator.id, actor=actor)
+    recovery_codes.forget(session, operator.id)
+    end_sessions_of(session, operator.id)
+    return had_one
 
 
 def disable_operator(session: Session, operator: Operator, *, actor: str) -> None:
@@ -103,6 +133,7 @@ def disable_operator(session: Session, operator: Operator, *, actor: str) -> Non
     _ensure_another_superadmin(session, operator)
     session.execute(update(Operator).where(Operator.id == operator.id).values(disabled_at=func.now()))
     end_sessions_of(session, operator.id)
+    forget_devices(session, operator.id)
     audit.record(session, actor=actor, action="operator.disable", subject=f"operators:{operator.id}")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nudgepay import ledger
+from nudgepay.access.sweeping import is_any_left, sweep
 from nudgepay.audit.running import audit_keys, seal_log
 from nudgepay.audit.sealing import is_sealing_needed
 from nudgepay.automation import queue
@@ -209,6 +210,18 @@ def run_verify_audit(job: JobContext) -> Figures:
     """Compute the whole chain anew, and tell people when it is broken."""
     verdict = check_audit_log(job.runtime, actor=job.actor)
     return {"checked": verdict.checked, "broken": verdict.first_bad is not None}
+
+
+def has_sign_ins(job: JobContext) -> bool:
+    """True when signing in has left something to clear away."""
+    with job.runtime.db.transaction() as session:
+        return is_any_left(session, idle_minutes=job.runtime.settings.session_idle_minutes)
+
+
+def run_sweep_sign_ins(job: JobContext) -> Figures:
+    """Count refused sign-ins into the audit log; forget ended sessions, old tries and devices."""
+    with job.runtime.db.transaction() as session:
+        return dict(sweep(session, idle_minutes=job.runtime.settings.session_idle_minutes))
 
 
 def run_retention(job: JobContext) -> Figures:

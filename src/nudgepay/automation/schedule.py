@@ -118,6 +118,14 @@ SCHEDULE: tuple[Job, ...] = (
         "reads the whole log once: a minute or two for each million records",
     ),
     Job(
+        "sweep_sign_ins",
+        "*/5 * * * * 55",
+        jobs.run_sweep_sign_ins,
+        "Count refused sign-ins into the audit log, forget ended sessions",
+        "at most 10,000 rows of each kind",
+        jobs.has_sign_ins,
+    ),
+    Job(
         "close_months",
         "41 2 * * * 0",
         jobs.run_close_months,

@@ -29,7 +29,8 @@ def add(
     wanted = _role(role)
     password = sys.stdin.readline().rstrip("\n") if password_stdin else _asked_password()
     with open_runtime() as runtime, runtime.db.transaction() as session:
-        made = add_operator(session, email=email, password=password, role=wanted, actor=actor())
+        business = runtime.settings.business_name
+        made = add_operator(session, email=email, password=password, role=wanted, actor=actor(), known=[business])
     print(f"{made.email} may sign in as {made.role}.")
 
 
@@ -72,6 +73,22 @@ def disable(email: Address) -> None:
     with open_runtime() as runtime, runtime.db.transaction() as session:
         disable_operator(session, operator_by_email(session, email), actor=actor())
     print(f"{email} may sign in no more.")
+
+
+@app.command("reset-totp")
+def reset_totp(email: Address) -> None:
+    """Ask for no second factor any more, when phone and recovery codes are lost; every session ends."""
+    from nudgepay.access.operators import operator_by_email, reset_second_factor
+
+    with open_runtime() as runtime, runtime.db.transaction() as session:
+        had_one = reset_second_factor(session, operator_by_email(session, email), actor=actor())
+        must_have_one = runtime.settings.requires_second_factor
+    if not had_one:
+        print(f"{email} had no second factor.")
+    elif must_have_one:
+        print(f"{email} signs in by password and then sets up a new second factor.")
+    else:
+        print(f"{email} signs in by password alone until a new second factor is set up.")
 
 
 def _role(name: str) -> "Role":

@@ -53,7 +53,8 @@ def _ensure_first_operator(runtime: "Runtime") -> None:
     email, password_hash = runtime.settings.admin_email, runtime.settings.secret("admin_password_hash")
     with runtime.db.transaction() as session:
         if email and password_hash and not has_operators(session):
-            ensure_first_operator(session, email=email, password_hash=password_hash)
+            seed = runtime.settings.secret("admin_totp_secret")
+            ensure_first_operator(session, email=email, password_hash=password_hash, totp_secret=seed)
         elif not has_operators(session):
             say("Nobody may sign in yet: nudgepay operators add EMAIL --role superadmin")
 

@@ -21,6 +21,7 @@ MINIMUM_BCRYPT_COST = 12
 KEYS = ("session_secret", "csrf_secret", "cron_hmac_secret", "service_token_pepper")
 KNOWN_DEFAULTS = ("changeme", "change-me", "secret", "password", "default", "example", "insecure", "dev-only")
 BCRYPT = re.compile(r"\$2[aby]\$(\d{2})\$[./A-Za-z0-9]{53}")
+BASE32 = re.compile(r"([A-Z2-7][ -]?){16,}")
 SELECTOR = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*")
 HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,60}")
 MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -182,6 +183,13 @@ def _password_hash(settings: "Settings") -> Iterator[SettingProblem]:
         yield SettingProblem("ADMIN_PASSWORD_HASH", problem, "Make a new one with: nudgepay init")
 
 
+def _totp_secret(settings: "Settings") -> Iterator[SettingProblem]:
+    value = settings.secret("admin_totp_secret")
+    if value is not None and not BASE32.fullmatch(value.strip().upper().rstrip("=")):
+        cure = "Write what the authenticator app takes: base32, 16 signs or more"
+        yield SettingProblem("ADMIN_TOTP_SECRET", "is no TOTP secret", cure)
+
+
 def _https(settings: "Settings") -> Iterator[SettingProblem]:
     if not settings.base_url.lower().startswith("https://"):
         yield SettingProblem("BASE_URL", "is not https", "Serve payers and operators over HTTPS only")
@@ -240,6 +248,7 @@ STRICT: tuple[Rule, ...] = (
     _managed,
     _strong,
     _password_hash,
+    _totp_secret,
     _https,
     _cookies,
     _rate_limits,

@@ -52,9 +52,11 @@ class Settings(BaseSettings):
     session_cookie_same_site: Literal["lax", "strict", "none"] = "lax"
     session_idle_minutes: int = Field(default=30, ge=1)
     session_absolute_hours: int = Field(default=12, ge=1)
-    login_rate_limit_attempts: int = 5
-    login_rate_limit_window_seconds: int = 300
-    login_rate_limit_block_seconds: int = 900
+    session_proof_minutes: int = Field(default=10, ge=1, le=720)
+    second_factor: Literal["required", "optional"] | None = None
+    login_rate_limit_attempts: int = Field(default=5, ge=1)
+    login_rate_limit_window_seconds: int = Field(default=300, ge=1)
+    login_rate_limit_block_seconds: int = Field(default=900, ge=1)
 
     mail_transport: Literal["smtp", "outbox"] = "outbox"
     smtp_host: str | None = None
@@ -155,6 +157,13 @@ class Settings(BaseSettings):
             elif value is not None:
                 values[name] = SecretStr(value)
         return self.model_copy(update=values), problems
+
+    @property
+    def requires_second_factor(self) -> bool:
+        """Whether everybody must have one: by default where the books are real."""
+        if self.second_factor is not None:
+            return self.second_factor == "required"
+        return self.environment in {"staging", "production"}
 
     def secret(self, name: str) -> str | None:
         """The value of a secret attribute, or None when it is not set."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nudgepay.access.passwords import hash_password
+from nudgepay.access.passwords import hash_for_settings
 from nudgepay.errors import Refused, UsageError
 from nudgepay.invoices.validation import clean_country, clean_email, clean_locale, clean_timezone
 
@@ -52,7 +52,7 @@ def take_first_steps(directory: Path, answers: Answers, *, password: str, comman
     """
     _ensure_sound(answers)
     keys = {name: secrets.token_urlsafe(48) for name in KEYS} | {"audit_signing_key": secrets.token_urlsafe(32)}
-    hashed = hash_password(password)
+    hashed = hash_for_settings(password)
     given = {"database_url": answers.database_url, "smtp_password": answers.smtp_password}
     contents = keys | {"admin_password_hash": hashed} | {name: value for name, value in given.items() if value}
     directory = directory.resolve()

@@ -30,6 +30,16 @@ def client_address(scope: Scope, trusted_proxies: str) -> str:
     return _person(peer)
 
 
+def client_network(scope: Scope, trusted_proxies: str) -> str:
+    """The network that one person, or one attacker, may well have: a /24, or a /64 of IPv6."""
+    address = client_address(scope, trusted_proxies)
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network(f"{found}/{64 if isinstance(found, IPv6Address) else 24}", strict=False))
+
+
 def _is_in(address: str, trusted: tuple[Network, ...]) -> bool:
     try:
         found = ip_address(address)

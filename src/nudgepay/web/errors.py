@@ -15,7 +15,8 @@ from nudgepay.errors import NudgePayError, OperationalError
 from nudgepay.web.misses import TooManyUnknownLinks
 from nudgepay.web.rendering import render
 from nudgepay.web.ui.failing import failure_page
-from nudgepay.web.ui.page import SignedOut, login_path
+from nudgepay.web.ui.next_page import login_path, proof_path
+from nudgepay.web.ui.page import ProofNeeded, SecondFactorNeeded, SignedOut
 from nudgepay.web.words import preferred_language, words
 
 RETRY_SECONDS = "5"
@@ -86,6 +87,8 @@ def add_error_handlers(app: FastAPI, settings: Settings) -> None:
         return failure(request.scope, settings, 422)
 
     app.add_exception_handler(SignedOut, _to_sign_in)
+    app.add_exception_handler(ProofNeeded, _to_proof)
+    app.add_exception_handler(SecondFactorNeeded, _to_enrolment)
     app.add_exception_handler(NudgePayError, refused)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
@@ -93,9 +96,25 @@ def add_error_handlers(app: FastAPI, settings: Settings) -> None:
 
 async def _to_sign_in(request: Request, error: Exception) -> Response:
     assert isinstance(error, SignedOut)
-    path = login_path(error.path)
+    return _to_door(request, login_path(error.path), {"error": "unauthorized"})
+
+
+async def _to_proof(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProofNeeded)
+    return _to_door(request, proof_path(error.path), {"error": "unauthorized", "code": "proof_needed"})
+
+
+async def _to_enrolment(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SecondFactorNeeded)
+    content = {"error": "forbidden", "code": "second_factor_needed"}
+    return _to_door(request, "/account/second-factor", content, status=HTTPStatus.FORBIDDEN)
+
+
+def _to_door(
+    request: Request, path: str, content: dict[str, str], *, status: HTTPStatus = HTTPStatus.UNAUTHORIZED
+) -> Response:
     if "hx-request" in request.headers:
-        return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": path})
+        return Response(status_code=status, headers={"HX-Redirect": path})
     if _wants_page(request.scope):
         return RedirectResponse(path, HTTPStatus.SEE_OTHER)
-    return JSONResponse({"error": "unauthorized"}, HTTPStatus.UNAUTHORIZED)
+    return JSONResponse(content, status)

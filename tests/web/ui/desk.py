@@ -14,7 +14,7 @@ from nudgepay.access.sessions import start_session
 from nudgepay.runtime import Runtime
 from nudgepay.web.ui.cookies import Cookies
 
-NO_PASSWORD = "$2b$04$" + "." * 53
+NO_PASSWORD = "!"
 
 
 def signed_in_as(runtime: Runtime, role: Role | str = Role.SUPERADMIN, *, email: str = "olga@desk.example") -> str:
@@ -43,7 +43,7 @@ class Desk:
         self.client = client
         self.runtime = runtime
         name = Cookies.of(runtime.settings).name("session")
-        client.cookies.set(name, signed_in_as(runtime, role, email=email))
+        client.cookies.set(name, signed_in_as(runtime, role, email=email), domain="testserver.local")
         self.csrf_token = re.search(r'name="_csrf_token" value="(\w+)"', self.get("/account").text)[1]  # type: ignore[index]
 
     def get(self, path: str, **more: Any) -> Response:

@@ -5,22 +5,19 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from nudgepay.access import passwords
-from nudgepay.access.operators import add_operator, change_role, disable_operator, operator_by_email
+from nudgepay.access.operators import change_role, disable_operator, operator_by_email
 from nudgepay.access.permissions import PERMISSIONS, Permission, Role
 from nudgepay.runtime import Runtime
-from nudgepay.web.ui.signing_in import own_path
+from nudgepay.web.ui.next_page import own_path
 from web.ui.desk import Desk, signed_in_as
+from web.ui.door import EMAIL, PASSWORD, people
 
-EMAIL, PASSWORD = "olga@desk.example", "a long enough password"
+pytestmark = pytest.mark.usefixtures("quick_hashes")
 
 
 @pytest.fixture
-def olga(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "COST", 4)
-    with runtime.db.transaction() as session:
-        add_operator(session, email=EMAIL, password=PASSWORD, role=Role.VIEWER, actor="test")
-        add_operator(session, email="boss@desk.example", password=PASSWORD, role=Role.SUPERADMIN, actor="test")
+def olga(runtime: Runtime, quick_hashes: None) -> None:
+    people(runtime)
 
 
 def _sign_in(client: TestClient, email: str = EMAIL, password: str = PASSWORD, **more: str):  # type: ignore[no-untyped-def]
@@ -110,10 +107,31 @@ def test_a_session_dies_of_idleness_and_of_age(client: TestClient, runtime: Runt
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["//evil.example", "https://evil.example", "/\\evil.example", "/a\nb", "javascript:1", "\\\\evil"]
+    "elsewhere",
+    [
+        "//evil.example",
+        "///evil.example",
+        "https://evil.example",
+        "https:evil.example",
+        "/\\evil.example",
+        "\\\\evil",
+        "%2f%2fevil.example",
+        "/%2f%2fevil.example/..",
+        "/%2fevil.example",
+        "/%5cevil.example",
+        "javascript:alert(1)",
+        "/a\nb",
+        "/a%0d%0aSet-Cookie:x=y",
+        "/\tevil.example",
+        " /account",
+        "account",
+        "",
+        "/" + "a" * 2000,
+    ],
 )
 def test_nobody_is_sent_to_another_site_after_signing_in(elsewhere: str) -> None:
     assert own_path(elsewhere) == "/"
+    assert own_path("/invoices?q=a%26b&sort=-due") == "/invoices?q=a%26b&sort=-due"
 
 
 def test_the_auditor_reads_everything_and_changes_nothing() -> None:

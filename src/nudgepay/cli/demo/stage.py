@@ -11,7 +11,13 @@ from pathlib import Path
 import uvicorn
 
 from nudgepay import log
-from nudgepay.access.operators import add_operator, change_password, has_operators, operator_by_email
+from nudgepay.access.operators import (
+    add_operator,
+    change_password,
+    has_operators,
+    operator_by_email,
+    reset_second_factor,
+)
 from nudgepay.access.permissions import Role
 from nudgepay.audit import acting_from
 from nudgepay.config import Settings
@@ -65,7 +71,9 @@ def _let_owner_in(runtime: Runtime) -> str:
     password = secrets.token_urlsafe(9)
     with runtime.db.transaction() as session:
         if has_operators(session):
-            change_password(session, operator_by_email(session, OPERATOR), password, actor="demo")
+            owner = operator_by_email(session, OPERATOR)
+            change_password(session, owner, password, actor="demo")
+            reset_second_factor(session, owner, actor="demo")
         else:
             add_operator(session, email=OPERATOR, password=password, role=Role.SUPERADMIN, actor="demo")
     return password

@@ -1,14 +1,20 @@
-"""`/account`: one's own language, time zone and colours."""
+"""`/account`: how one likes the pages, how one signs in, and where one is signed in."""
 
 from typing import Annotated
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Form
+from sqlalchemy import select
 from starlette.responses import HTMLResponse, Response
 
+from nudgepay.access.factors import factors_of
+from nudgepay.access.models import TotpFactor
 from nudgepay.access.operators import choose_taste
 from nudgepay.access.permissions import Permission
-from nudgepay.web.deps import SessionDep
+from nudgepay.access.recovery_codes import count_left
+from nudgepay.access.sessions import live_sessions
+from nudgepay.web.deps import ReadSessionDep, SessionDep
+from nudgepay.web.ui.devices import device_words
 from nudgepay.web.ui.page import Page, allowed
 from nudgepay.web.ui.words import LANGUAGES
 
@@ -18,9 +24,18 @@ AccountPage = Annotated[Page, allowed(Permission.ACCOUNT_WRITE)]
 
 
 @router.get("/account", response_class=HTMLResponse)
-def account(page: AccountPage) -> Response:
+def account(page: AccountPage, session: ReadSessionDep) -> Response:
     """Who I am here, and how I like the pages."""
-    return page.show("account/account.html", zones=[(zone, zone) for zone in sorted(available_timezones())])
+    signed = page.signed
+    sessions = live_sessions(session, signed.operator_id, idle_minutes=page.runtime.settings.session_idle_minutes)
+    return page.show(
+        "account/account.html",
+        zones=[(zone, zone) for zone in sorted(available_timezones())],
+        factors=factors_of(session, signed.operator_id),
+        factor_since=session.scalar(select(TotpFactor.since).where(TotpFactor.operator_id == signed.operator_id)),
+        codes_left=count_left(session, signed.operator_id),
+        sessions=[(one, device_words(page, one.user_agent)) for one in sessions],
+    )
 
 
 @router.post("/account")

@@ -4,15 +4,15 @@
     def things(page: Annotated[Page, allowed(Permission.THING_READ)], session: ReadSessionDep) -> Response:
         return page.show("things/list.html", things=...)
 
-`allowed` declares the permission, checks it, and for everything that is no GET checks the form's token.
+`allowed` declares the permission, checks it, and for everything that is no GET checks the form's token. What is
+sensitive says `allowed(Permission.X, fresh=True)`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
@@ -21,16 +21,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from nudgepay import clock
 from nudgepay.access.permissions import Permission
-from nudgepay.access.sessions import SignedIn, find_session
+from nudgepay.access.sessions import SignedIn, find_session, key_of
 from nudgepay.errors import NudgePayError
 from nudgepay.runtime import Runtime
 from nudgepay.web.ui.cookies import TOLD_SECONDS, Cookies
 from nudgepay.web.ui.csrf import ensure_own_form, token_for
 from nudgepay.web.ui.navigation import navigation
+from nudgepay.web.ui.next_page import SAFE, nearest_page, wanted_page
 from nudgepay.web.ui.rendering import environment_for
 from nudgepay.web.ui.words import language_of, translations
-
-SAFE = frozenset({"GET", "HEAD"})
 
 
 class SignedOut(NudgePayError):
@@ -42,6 +41,27 @@ class SignedOut(NudgePayError):
         """The page to go on to after signing in."""
         self.path = path
         super().__init__("sign in first")
+
+
+class ProofNeeded(NudgePayError):
+    """It takes a proof of who one is that is younger than the last one. `path` is where to go on to."""
+
+    status = 401
+
+    def __init__(self, path: str) -> None:
+        """The page to go on to afterwards."""
+        self.path = path
+        super().__init__("prove first that it is still you")
+
+
+class SecondFactorNeeded(NudgePayError):
+    """Everybody must have a second factor here, and this person has none yet."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        """What it takes."""
+        super().__init__("set up a second factor first: /account/second-factor")
 
 
 class NotAllowed(NudgePayError):
@@ -113,6 +133,10 @@ class Page:
             Cookies.of(self.runtime.settings).put_signed(response, "told", value, seconds=TOLD_SECONDS)
         return response
 
+    def renewed(self, token: str) -> "Page":
+        """The same page in the session's new id: what it shows from now on carries the tokens of that one."""
+        return replace(self, signed=replace(self.signed, session_key=key_of(token)))
+
     @property
     def csrf_token(self) -> str:
         """For the hidden field of every form."""
@@ -129,27 +153,38 @@ class Page:
         return navigation(self.signed, self.path)
 
 
-def allowed(permission: Permission) -> Any:
-    """The dependency that hands a route its Page, if the person may."""
-    return Depends(guard(permission))
+def allowed(permission: Permission, *, fresh: bool = False, unenrolled: bool = False) -> Any:
+    """The dependency that hands a route its Page, if the person may.
+
+    `fresh`: only shortly after a password (and code); who proved it longer ago is asked at `/account/prove` first.
+    `unenrolled`: also for who must set up a second factor before anything else.
+    """
+    return Depends(guard(permission, fresh=fresh, unenrolled=unenrolled))
 
 
-def guard(permission: Permission) -> Callable[[Request], Awaitable[Page]]:
+def guard(
+    permission: Permission, *, fresh: bool = False, unenrolled: bool = False
+) -> Callable[[Request], Awaitable[Page]]:
     """The check itself; it carries its permission, so that a test can read it from the route."""
 
     async def entered(request: Request) -> Page:
         runtime: Runtime = request.app.state.runtime
         signed = await run_in_threadpool(signed_in, request, runtime)
         if signed is None:
-            raise SignedOut(_wanted(request))
+            raise SignedOut(wanted_page(request))
         if request.method not in SAFE:
             await ensure_own_form(request, token_for(runtime.settings, signed.session_key))
         if not signed.may(permission):
             raise NotAllowed(f"your role ({signed.role}) may not do this; it takes {permission}")
+        if not unenrolled and runtime.settings.requires_second_factor and not signed.has_second_factor:
+            raise SecondFactorNeeded
+        if fresh and not signed.is_proven_within(minutes=runtime.settings.session_proof_minutes):
+            raise ProofNeeded(nearest_page(request))
         language = language_of(signed.locale and signed.locale[:2], request.headers.get("accept-language", ""))
         return Page(request, runtime, signed, language, clock.now())
 
     entered.permission = permission  # type: ignore[attr-defined]
+    entered.fresh = fresh  # type: ignore[attr-defined]
     return entered
 
 
@@ -160,15 +195,3 @@ def signed_in(request: Request, runtime: Runtime) -> SignedIn | None:
         return None
     with runtime.db.transaction() as session:
         return find_session(session, token, idle_minutes=runtime.settings.session_idle_minutes)
-
-
-def _wanted(request: Request) -> str:
-    """The page to return to: where a form was sent, the page that showed it is not known, so Today."""
-    if request.method not in SAFE:
-        return "/"
-    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
-
-
-def login_path(wanted: str) -> str:
-    """Where to sign in, and where to go on to."""
-    return "/login" if wanted == "/" else f"/login?next={quote(wanted)}"

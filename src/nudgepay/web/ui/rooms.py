@@ -1,6 +1,18 @@
 """Every room of the operators' pages, in the order in which their routes are tried."""
 
-from nudgepay.web.ui import account, amnesty, clients, importing, insights, signing_in, texts
+from nudgepay.web.ui import (
+    account,
+    amnesty,
+    clients,
+    importing,
+    insights,
+    own_password,
+    own_sessions,
+    proving,
+    second_factor,
+    signing_in,
+    texts,
+)
 from nudgepay.web.ui.audit import exporting as audit_export
 from nudgepay.web.ui.audit import listing as audit_log
 from nudgepay.web.ui.invoice import routes as invoice
@@ -35,5 +47,5 @@ ROOMS = (
     *(business, sender, stripe, first_steps),
     *(overview, notices, jobs, history, sending),
     *(audit_log, audit_export),
-    account,
+    *(account, own_password, second_factor, own_sessions, proving),
 )

@@ -2,26 +2,34 @@
 
 import secrets
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
+from sqlalchemy.orm import Session
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from nudgepay import audit
-from nudgepay.access.operators import operator_with_password
+from nudgepay.access.models import Operator
 from nudgepay.access.permissions import PERMISSIONS, Permission
-from nudgepay.access.sessions import end_session, start_session
+from nudgepay.access.sessions import end_session
+from nudgepay.access.sign_in import Outcome
 from nudgepay.runtime import Runtime
 from nudgepay.web.deps import RuntimeDep, SessionDep
+from nudgepay.web.ui.beginning import Beginning, begin_session, let_in
 from nudgepay.web.ui.cookies import BEFORE_SIGN_IN_SECONDS, Cookies
+from nudgepay.web.ui.credentials import Verdict, judge
 from nudgepay.web.ui.csrf import ForeignForm, ensure_own_form, token_for
+from nudgepay.web.ui.next_page import own_path
 from nudgepay.web.ui.page import Page, allowed, signed_in
 from nudgepay.web.ui.rendering import environment_for
 from nudgepay.web.ui.words import N_, language_of
 
 router = APIRouter()
 WRONG = N_("Invalid credentials")
+WRONG_CODE = N_("Invalid authentication code")
 TOO_OLD = N_("This page was open for too long. Please try again.")
+CODE_SECONDS = 300
+"""How long a right password waits for its code."""
 
 
 @router.get("/login", response_class=HTMLResponse)
@@ -30,7 +38,7 @@ def login(request: Request, runtime: RuntimeDep) -> Response:
     wanted = own_path(request.query_params.get("next", "/"))
     if signed_in(request, runtime) is not None:
         return RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
-    return _form(request, runtime, wanted=wanted)
+    return _show(request, runtime, "login", wanted=wanted)
 
 
 async def _is_own_form(request: Request) -> bool:
@@ -48,66 +56,102 @@ async def _is_own_form(request: Request) -> bool:
 def sign_in(
     request: Request,
     runtime: RuntimeDep,
-    session: SessionDep,
     is_own: Annotated[bool, Depends(_is_own_form)],
     email: Annotated[str, Form(max_length=320)] = "",
     password: Annotated[str, Form(max_length=1024)] = "",
+    code: Annotated[str, Form(max_length=64)] = "",
+    step: Annotated[str, Form(max_length=10)] = "",
     next: Annotated[str, Form(max_length=2000)] = "/",  # the field's name
 ) -> Response:
-    """A new session. A wrong password and an unknown address get the same answer, after the same time."""
+    """A new session. Address, password and code may come in one form, or the code in a second one.
+
+    A wrong password, an unknown address and a disabled operator get the same answer, after the same time.
+    """
     wanted = own_path(next)
-    if not is_own:
-        return _form(request, runtime, wanted=wanted, status=HTTPStatus.FORBIDDEN, problem=TOO_OLD, email=email)
-    operator = operator_with_password(session, email, password)
-    if operator is None:
-        return _form(request, runtime, wanted=wanted, status=HTTPStatus.UNAUTHORIZED, problem=WRONG, email=email)
     cookies = Cookies.of(runtime.settings)
-    hours = runtime.settings.session_absolute_hours
-    token = start_session(session, operator.id, hours=hours)
-    audit.record(session, actor=f"operator:{operator.id}", action="session.start", subject=f"operators:{operator.id}")
-    response = RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
-    cookies.put(response, "session", token, seconds=hours * 3600)
-    cookies.drop(response, "before")
+    vouched = _vouched(cookies, request) if step == "code" else None
+    if not is_own or (step == "code" and vouched is None):
+        status = HTTPStatus.FORBIDDEN
+        return _show(request, runtime, "login", wanted=wanted, status=status, problem=TOO_OLD, email=email)
+    given = vouched or {"email": email, "password": password}
+    begun: list[Beginning] = []
+
+    def begin(session: Session, operator: Operator) -> None:
+        begun.append(begin_session(request, runtime, session, operator))
+
+    verdict = judge(request, runtime, **given, code=code, then=begin)
+    if verdict.outcome is Outcome.ACCEPTED:
+        return let_in(runtime, begun[0], wanted)
+    is_asked = step == "password" and verdict.outcome is Outcome.CODE_WANTED
+    return _turn_down(request, runtime, verdict, wanted=wanted, email=given["email"] or "", is_asked=is_asked)
+
+
+def _vouched(cookies: Cookies, request: Request) -> dict[str, Any] | None:
+    found = cookies.get_signed(request, "code", seconds=CODE_SECONDS)
+    if not isinstance(found, dict):
+        return None
+    return {"email": found["email"], "password": None, "vouched": found["seal"]}
+
+
+def _turn_down(
+    request: Request, runtime: Runtime, verdict: Verdict, *, wanted: str, email: str, is_asked: bool
+) -> Response:
+    if verdict.outcome is Outcome.BLOCKED:
+        return blocked(request, runtime, verdict.retry_after)
+    if verdict.outcome is Outcome.WRONG:
+        status = HTTPStatus.UNAUTHORIZED
+        return _show(request, runtime, "login", wanted=wanted, status=status, problem=WRONG, email=email)
+    status, problem = (HTTPStatus.OK, "") if is_asked else (HTTPStatus.UNAUTHORIZED, WRONG_CODE)
+    response = _show(request, runtime, "code", wanted=wanted, status=status, problem=problem)
+    value = {"email": email, "seal": verdict.seal}
+    Cookies.of(runtime.settings).put_signed(response, "code", value, seconds=CODE_SECONDS)
     return response
 
 
 @router.post("/logout")
-def sign_out(page: Annotated[Page, allowed(Permission.ACCOUNT_WRITE)], session: SessionDep) -> Response:
+def sign_out(
+    page: Annotated[Page, allowed(Permission.ACCOUNT_WRITE, unenrolled=True)], session: SessionDep
+) -> Response:
     """End the session for good."""
     end_session(session, page.signed.session_id)
+    audit.record(session, actor=page.actor, action="session.end", subject=f"operators:{page.signed.operator_id}")
     response = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
     Cookies.of(page.runtime.settings).drop(response, "session")
     return response
 
 
 @router.post("/session/refresh")
-def refresh(page: Annotated[Page, allowed(Permission.ACCOUNT_WRITE)]) -> Response:
+def refresh(page: Annotated[Page, allowed(Permission.ACCOUNT_WRITE, unenrolled=True)]) -> Response:
     """Who I am and what I may do, as of this request."""
     role = page.signed.role
     return JSONResponse({"role": role, "permissions": sorted(PERMISSIONS[role])})
 
 
-def own_path(wanted: str) -> str:
-    """The path if it lies on these pages, else Today: nobody is sent elsewhere after signing in."""
-    is_own = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
-    return wanted if is_own and "\\" not in wanted else "/"
+def blocked(request: Request, runtime: Runtime, retry_after: int) -> Response:
+    """429, and when to try again."""
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    response = _show(request, runtime, "blocked", wanted="/", status=status, minutes=-(-retry_after // 60))
+    response.headers["Retry-After"] = str(retry_after)
+    return response
 
 
-def _form(
-    request: Request, runtime: Runtime, *, wanted: str, status: int = 200, problem: str = "", email: str = ""
+def _show(
+    request: Request, runtime: Runtime, template: str, *, wanted: str, status: int = 200, **values: Any
 ) -> Response:
     cookies = Cookies.of(runtime.settings)
     known = cookies.get_signed(request, "before", seconds=BEFORE_SIGN_IN_SECONDS)
     before = known if isinstance(known, str) else secrets.token_urlsafe(24)
     language = language_of(None, request.headers.get("accept-language", ""))
-    template = environment_for(language).get_template("signing_in/login.html")
-    content = template.render(
-        language=language,
-        business=runtime.settings.business_name,
-        csrf_token=token_for(runtime.settings, before),
-        wanted=wanted,
-        problem=problem,
-        email=email[:320],
+    content = (
+        environment_for(language)
+        .get_template(f"signing_in/{template}.html")
+        .render(
+            language=language,
+            business=runtime.settings.business_name,
+            csrf_token=token_for(runtime.settings, before),
+            wanted=wanted,
+            **({"problem": "", "email": ""} | values),
+        )
     )
     response = HTMLResponse(content, status_code=status)
     cookies.put_signed(response, "before", before, seconds=BEFORE_SIGN_IN_SECONDS)

@@ -8,8 +8,8 @@ from nudgepay.errors import UsageError
 from nudgepay.nudges.bulk import MOST, Act, Chosen
 from nudgepay.web.ui.invoices.listing import today_of
 from nudgepay.web.ui.invoices.words import BULK
+from nudgepay.web.ui.next_page import own_path
 from nudgepay.web.ui.page import NotAllowed, Page
-from nudgepay.web.ui.signing_in import own_path
 
 RELEASE = "amnesty:release"
 

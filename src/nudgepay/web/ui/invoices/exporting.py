@@ -24,6 +24,7 @@ from nudgepay.runtime import Runtime
 from nudgepay.web.ui.invoices.listing import today_of
 from nudgepay.web.ui.invoices.saved_views import filters_of
 from nudgepay.web.ui.page import Page, allowed
+from nudgepay.web.ui.streaming import while_allowed
 
 router = APIRouter()
 TYPES = {
@@ -55,6 +56,7 @@ def export(
     content = _csv(page.runtime, filters, values) if format == "csv" else _workbook(page.runtime, filters, values)
     name = f"invoices-{today}.{format}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    content = while_allowed(page, Permission.BOOKS_EXPORT, content)
     return StreamingResponse(content, media_type=TYPES[format], headers=headers)
 
 

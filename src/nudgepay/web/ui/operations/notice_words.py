@@ -7,7 +7,7 @@ from nudgepay.web.ui.words import N_
 
 @dataclass(frozen=True, slots=True)
 class NoticeWords:
-    """`place` leads to the thing: a path, in which `{invoice}`, `{client}`, `{letter}` and `{job}` are filled in."""
+    """`place` leads to the thing: a path in which the one name in braces, such as `{invoice}`, stands for its id."""
 
     title: str
     meaning: str
@@ -204,6 +204,23 @@ NOTICES: dict[str, NoticeWords] = {
         N_("Thanks, a digest, a copy or a statement breaks a rule. It is tried again each day."),
         N_("The error says what to correct."),
         command="nudgepay mailings list",
+    ),
+    "sign_in.attack": NoticeWords(
+        N_("Somebody guesses a password"),
+        N_(
+            "An operator's account had many wrong tries in a day. No more than 20 a day are looked at; in browsers"
+            " in which the person signed in before, signing in goes on as ever."
+        ),
+        N_("Ask the person whether it was them. If not, see to a second factor. It closes itself after a calm day."),
+        tone="bad",
+        place="/operators/{operator}/sessions",
+        link=N_("Look at the sessions"),
+    ),
+    "sign_in.flood": NoticeWords(
+        N_("Many wrong sign-ins from everywhere"),
+        N_("New browsers have to wait until it is over; those in which somebody signed in before do not."),
+        N_("See in the audit log where they come from; block those networks before they reach NudgePay."),
+        tone="bad",
     ),
     "job.failed": NoticeWords(
         N_("A job keeps failing"),

@@ -111,11 +111,12 @@ def _row(page: Page, told: Told) -> Row:
 
 def _place(words: NoticeWords, told: Told) -> str:
     """The path to the thing; empty when the thing is not there."""
-    job = told.notice.details.get("job")
+    job, operator = told.notice.details.get("job"), told.notice.details.get("operator")
     things = {
         "{invoice}": told.invoices[0].id if told.invoices else None,
         "{client}": told.clients[0][0] if told.clients else None,
         "{letter}": told.letter_id,
+        "{operator}": operator if isinstance(operator, int) else None,
         "{job}": job if job in _JOB_NAMES else None,
     }
     for name, thing in things.items():

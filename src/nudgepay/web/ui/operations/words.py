@@ -21,6 +21,11 @@ QUEUES: dict[str, tuple[str, str, str]] = {
 }
 """Of each queue: its title, what waits in it, and where that is listed."""
 JOBS: dict[str, tuple[str, str, str]] = {
+    "sweep_sign_ins": (
+        N_("Clear away after signing in"),
+        N_("Writes down how many sign-ins were refused; forgets ended sessions and old tries."),
+        N_("At most 10,000 rows of each kind."),
+    ),
     "nudge_pass": (
         N_("Send reminders"),
         N_("Plans what came due and sends it. Letters leave."),
