@@ -1,7 +1,7 @@
 """How a column is judged, and the small language in which the map of personal data is written.
 
-Expressions are SQL. They may use `:clients`, `:contacts` and `:operators` (ids), `:addresses` and `:names` (lower case)
-and `:mentions` (a regular expression of the addresses).
+Expressions are SQL. They may use `:clients`, `:contacts` and `:operators` (ids), `:addresses` and `:names` (lower
+case) and `:mentions` (a regular expression of the addresses).
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Literal
 
 WORD = "(erased)"
 """What stands where a name stood."""
-ADDRESS = "'erased-' || {table}.id || '@erased.invalid'"
+ADDRESS = "'erased-' || id || '@erased.invalid'"
 Handling = Literal["none", "erased", "kept", "secret", "mention", "origin"]
 
 
@@ -27,7 +27,8 @@ class Column:
 class Table:
     """One table: every column judged. `rows` says which are a person's; `dated` when what is kept began to count.
 
-    `open_while` holds a row back from the end of its term; `ends` says what becomes of a row that is deleted then.
+    `open_while` holds a row back from the end of its term; `is_deleted` rows go whole, at once or at the term. In
+    `mentions`, free text, the addresses are replaced in all rows, whoever's they are.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Table:
     open_while: str = "false"
     is_deleted: bool = False
     is_deleted_at_term: bool = False
+    mentions: tuple[str, ...] = ()
 
     def handled_as(self, handling: Handling) -> dict[str, Column]:
         """The columns that are handled so."""
@@ -62,14 +64,14 @@ def table(
     """`none`, `mention` and `origin` are names; `erased`, `kept` and `secret` say what a column becomes.
 
     `secret` columns are a person's, go with an erasure, and are handed out to nobody. `kept` ones become so at the
-    end of the term. `mention`: free text, in which the person's addresses are replaced wherever it stands.
+    end of the term. `mention` may name columns that are judged otherwise as well.
     """
     columns = {
+        **{one: Column("mention") for one in mention.split()},
         **{one: Column("none") for one in none.split()},
         **{one: Column("erased", to) for one, to in (erased or {}).items()},
         **{one: Column("kept", to, rule) for one, to in (kept or {}).items()},
         **{one: Column("secret", to) for one, to in (secret or {}).items()},
-        **{one: Column("mention") for one in mention.split()},
         **{one: Column("origin") for one in origin.split()},
     }
     return Table(
@@ -80,4 +82,5 @@ def table(
         open_while=open_while,
         is_deleted=is_deleted,
         is_deleted_at_term=is_deleted_at_term,
+        mentions=tuple(mention.split()),
     )
