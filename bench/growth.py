@@ -5,23 +5,29 @@
 What is due is the same in both databases: nothing. Ratios of medians of interleaved repetitions in one run.
 """
 
-import argparse
-import statistics
 import sys
-import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import psycopg
+from books import (
+    ALLOCATIONS,
+    CLIENTS,
+    CONTACTS,
+    LETTERS,
+    PAYMENTS,
+    medians,
+    milliseconds,
+    options,
+    progress,
+    two_installations,
+)
 from figures import write
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from nudgepay import embedded, log
+from nudgepay import log
 from nudgepay.automation import jobs
 from nudgepay.automation.backlog import late_queues, read_backlog
 from nudgepay.automation.context import JobContext
@@ -36,22 +42,13 @@ from nudgepay.nudges.schedule_history import followers_of
 from nudgepay.nudges.schedules import current_schedule, current_schedules, next_version
 from nudgepay.nudges.terms import terms_of
 from nudgepay.payments.account import account_of
-from nudgepay.runtime import Runtime, build_runtime
-from nudgepay.schema_lifecycle.migrate import migrate
+from nudgepay.runtime import Runtime
 from nudgepay.web.pay.finding import find_page
 from nudgepay.web.ui.schedules.showing import COMPARED_CLIENTS, COMPARED_INVOICES
 
 NOW = datetime(2026, 3, 10, 10, 0, tzinfo=UTC)
 MUST = 1.5
 
-CLIENTS = """
-INSERT INTO clients (name, locale, timezone, country)
-SELECT 'Client ' || n, 'en', 'Europe/Berlin', 'DE' FROM generate_series(1, %(clients)s) AS n
-"""
-CONTACTS = """
-INSERT INTO contacts (client_id, name, email, token)
-SELECT id, name, 'c' || id || '@client.example', md5('c' || id) FROM clients
-"""
 INVOICES = """
 INSERT INTO invoices (number, client_id, currency, amount_due, amount_paid, amount_remaining, status, money_state,
                       issued_on, due_on, token, next_at, closed_at)
@@ -59,29 +56,9 @@ SELECT 'A-' || n, 1 + n %% %(clients)s, 'EUR', 10000, CASE WHEN is_paid THEN 100
        CASE WHEN is_paid THEN 0 ELSE 10000 END, CASE WHEN is_paid THEN 'paid' ELSE 'open' END,
        CASE WHEN is_paid THEN 'paid' ELSE 'unpaid' END, due_on - 30, due_on, md5('i' || n),
        CASE WHEN is_paid THEN NULL ELSE (due_on - 3)::timestamptz + interval '12 hours' END,
-       CASE WHEN is_paid THEN %(now)s - interval '30 days' END
+       CASE WHEN is_paid THEN %(now)s - interval '40 days' - n * interval '1 second' END
   FROM (SELECT n, n %% 2 = 0 AS is_paid, %(today)s + 7 + ((n::bigint * 7919 + %(seed)s) %% 80)::int AS due_on
           FROM generate_series(1, %(invoices)s) AS n) AS made
-"""
-FACTS = """
-INSERT INTO money_facts (provider, provider_id, kind, amount, currency, client_id, occurred_at, recorded_at, actor,
-                         targets)
-SELECT 'stripe', 'pi_' || id, 'payment', 10000, 'EUR', client_id, %(now)s - interval '30 days',
-       %(now)s - interval '30 days', 'bench', jsonb_build_array(jsonb_build_object('invoice_id', id, 'amount', 10000))
-  FROM invoices WHERE status = 'paid'
-"""
-ALLOCATIONS = """
-INSERT INTO allocations (fact_id, invoice_id, amount)
-SELECT id, (targets -> 0 ->> 'invoice_id')::bigint, 10000 FROM money_facts
-"""
-LETTERS = """
-INSERT INTO letters (id, client_id, contact_id, currency, amount, locale, to_address, message_id, token, state,
-                     subject, mime, looked_at, sending_at, accepted_at)
-SELECT gen_random_uuid(), i.client_id, k.id, 'EUR', 10000, 'en', k.email, 'm' || i.id, md5('l' || i.id), 'delivered',
-       's', 'x'::bytea, at, at, at
-  FROM invoices i JOIN contacts k ON k.client_id = i.client_id,
-       LATERAL (SELECT %(now)s - interval '40 days' - i.id * interval '1 second') AS sent (at)
- WHERE i.status = 'paid'
 """
 REMINDERS = """
 INSERT INTO reminders (invoice_id, client_id, step, schedule_version, state, due_at, look_at)
@@ -94,8 +71,10 @@ SELECT 'job', 'nudge_pass', 'bench', now() - interval '1 day', now(), 'done'
 """
 EVENTS = """
 INSERT INTO stripe_events (event_id, type, payload, handled_at, outcome)
-SELECT 'evt_' || n, 'ping', '{{}}', now(), 'ignored' FROM generate_series(1, %(invoices)s / 2) AS n
+SELECT 'evt_' || n, 'ping', '{}', now(), 'ignored' FROM generate_series(1, %(invoices)s / 2) AS n
 """
+
+STATEMENTS = (CLIENTS, CONTACTS, INVOICES, PAYMENTS, ALLOCATIONS, LETTERS, REMINDERS, LEDGER, EVENTS)
 
 Work = Callable[[Runtime], object]
 
@@ -103,62 +82,25 @@ Work = Callable[[Runtime], object]
 def main() -> int:
     """Measure, print, write the evidence; 1 when a must is missed."""
     log.configure("ERROR")
-    options = _options()
-    with tempfile.TemporaryDirectory(prefix="np-bench-", ignore_cleanup_errors=True) as home:
-        server = embedded.start(Path(home))
-        try:
-            large = _installation(server.get_uri("postgres"), "large", options.invoices, options, Path(home))
-            small = _installation(server.get_uri("postgres"), "small", options.invoices // 10, options, Path(home))
-            found = {name: _ratio(work, large, small, options.repetitions) for name, work in _works().items()}
-            large.close()
-            small.close()
-        finally:
-            server.cleanup()
-    ratios = {name: pair[0] for name, pair in found.items()}
+    told = options(__doc__ or "", invoices=200_000, repetitions=15)
+    given = {"now": NOW, "today": NOW.date()}
+    with two_installations(told, STATEMENTS, given, then=lambda _: None) as (large, small):
+        found = {name: _measure(name, work, large, small, told.repetitions) for name, work in _works().items()}
+    ratios = {name: round(middle["large"] / middle["small"], 2) for name, middle in found.items()}
     write(
         "bench-growth",
         {
             "what": "median seconds at n over median seconds at n/10, nothing due",
-            "n": {"invoices": options.invoices, "repetitions": options.repetitions},
-            "seed": options.seed,
+            "n": {"invoices": told.invoices, "repetitions": told.repetitions},
+            "seed": told.seed,
             "must": MUST,
             "ratios": ratios,
-            "milliseconds_for_information": {name: pair[1] for name, pair in found.items()},
+            "milliseconds_for_information": {name: milliseconds(middle) for name, middle in found.items()},
         },
     )
     missed = [name for name, ratio in ratios.items() if ratio > MUST]
     print("musts missed:", ", ".join(missed) or "none")
     return bool(missed)
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--invoices", type=int, default=200_000)
-    parser.add_argument("--repetitions", type=int, default=15)
-    parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
-
-
-def _installation(url: str, name: str, invoices: int, options: argparse.Namespace, home: Path) -> Runtime:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    own = make_url(url).set(database=name).render_as_string(hide_password=False)
-    runtime = build_runtime(
-        Settings.load({"ENVIRONMENT": "test", "DATABASE_URL": own, "NUDGEPAY_HOME": str(home / name)})
-    )
-    migrate(runtime.db)
-    given = {
-        "clients": invoices // 10,
-        "invoices": invoices,
-        "seed": options.seed,
-        "now": NOW,
-        "today": date(NOW.year, NOW.month, NOW.day),
-    }
-    with psycopg.connect(own, autocommit=True) as connection:
-        for statement in (CLIENTS, CONTACTS, INVOICES, FACTS, ALLOCATIONS, LETTERS, REMINDERS, LEDGER, EVENTS):
-            connection.execute(statement.replace("{{}}", "{}"), given)
-        connection.execute("VACUUM ANALYZE")
-    return runtime
 
 
 def _works() -> dict[str, Work]:
@@ -216,17 +158,10 @@ def _difference(session: Session) -> object:
     return diff_schedule(session, "default", steps, version=next_version(session), span=span, **most)
 
 
-def _ratio(work: Work, large: Runtime, small: Runtime, repetitions: int) -> tuple[float, list[float]]:
-    times: dict[str, list[float]] = {"large": [], "small": []}
-    for turn in range(repetitions + 2):
-        for name, runtime in (("large", large), ("small", small)):
-            began = time.perf_counter()
-            work(runtime)
-            if turn >= 2:
-                times[name].append(time.perf_counter() - began)
-    middle = {name: statistics.median(values) for name, values in times.items()}
-    shown = [round(middle[name] * 1000, 2) for name in ("large", "small")]
-    return round(middle["large"] / middle["small"], 2), shown
+def _measure(name: str, work: Work, large: Runtime, small: Runtime, repetitions: int) -> dict[str, float]:
+    middle = medians({"large": lambda: work(large), "small": lambda: work(small)}, repetitions=repetitions)
+    progress(f"{name}: growth {middle['large'] / middle['small']:.2f}")
+    return middle
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po, write_po
 
 SOURCE = Path(__file__).parents[1] / "src" / "nudgepay"
 UI = SOURCE / "web" / "ui"
-MARKED = (UI, SOURCE / "readiness")
+MARKED = (UI, SOURCE / "readiness", SOURCE / "payments" / "statements")
 """Where texts for people are written."""
 LOCALE = UI / "locale"
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]

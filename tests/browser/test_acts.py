@@ -51,7 +51,7 @@ def test_holds_schedules_and_acts_on_all_are_seen_before_they_count(colleague: V
     page.get_by_role("link", name="Pause until").click()
     page.get_by_label("Silent through").fill(DAY)
     expect(page.locator("#effect input[name=shown]")).to_have_value(DAY)
-    expect(page.locator("#effect del")).to_have_count(4)
+    expect(page.locator("#effect del").first).to_be_visible()
     wrong += look(page, "a pause")
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("Paused through")

@@ -30,20 +30,30 @@ EXAMPLES = {
     "client_id": "SELECT min(client_id) FROM letters",
     "contact_id": "SELECT min(id) FROM contacts WHERE client_id = (SELECT min(client_id) FROM letters)",
     "letter_id": "SELECT id FROM letters WHERE state = 'unknown'",
-    "operator_id": "SELECT min(id) FROM operators",
     "run_id": "SELECT id FROM runs ORDER BY id LIMIT 1",
     "name": "SELECT 'default'",
     "version": "SELECT 1",
     "job": "SELECT 'nudge_pass'",
     "how": "SELECT 'void'",
+    "statement_id": "SELECT min(id) FROM bank_statements",
+    "line_id": "SELECT min(id) FROM bank_lines WHERE state = 'waiting'",
     "template": "SELECT 'overdue'",
     "language": "SELECT 'de'",
+    "operator_id": "SELECT min(id) FROM operators",
+    "approval_id": "INSERT INTO approvals (kind, act, params, digest, reason, state, asked_by, expires_at, alone)"
+    " SELECT 'single', 'operator.grant_superadmin', jsonb_build_object('operator', min(id)), gen_random_uuid()::text,"
+    " 'She takes over in December', 'waiting', min(id), now() + interval '1 hour', false FROM operators RETURNING id",
+    "token_id": "INSERT INTO service_tokens (prefix, secret_hash, pepper_id, name, scopes, created_by, expires_at)"
+    " SELECT left(md5(random()::text), 10), 'x', 'none', 'Nightly copy', '[\"books:export\"]', min(id),"
+    " now() + interval '90 days' FROM operators RETURNING id",
 }
 """One that exists, for each name that a path may hold."""
 OF_A_MOMENT = frozenset(
     {
         "/import/{upload_id}",
         "/import/{upload_id}/columns",
+        "/payments/statements/files/{upload_id}",
+        "/payments/statements/files/{upload_id}/columns",
         "/clients/{client_id}/contacts/{contact_id}/blocks",
         "/invoices/{invoice_id:int}/letters/{letter_id}",
         "/invoices/{invoice_id:int}/payments/{fact_id:int}/undo",

@@ -224,6 +224,7 @@ def test_every_command_of_the_contract_answers_for_help() -> None:
         "reviews",
         "statements",
         "operators",
+        "tokens",
     ]:
         assert re.search(rf"\b{name}\b", done.stdout), name
 

@@ -66,9 +66,9 @@ def hash_password(password: str, *, known: Iterable[str] = ()) -> str:
 
 def hash_for_settings(password: str) -> str:
     """A bcrypt hash for ADMIN_PASSWORD_HASH; raises PasswordRefused for one that bcrypt would cut."""
-    if not _fits_bcrypt(ensure_password(password)):
+    if not _fits_bcrypt(password):
         raise PasswordRefused("long", f"is longer than {BCRYPT_BYTES} bytes, or holds a NUL: choose a shorter one")
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(COST)).decode()
+    return bcrypt.hashpw(ensure_password(password).encode(), bcrypt.gensalt(COST)).decode()
 
 
 def is_password(password: str, hashed: str | None, *, as_long_as_bcrypt: bool = False) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nudgepay import ledger
+from nudgepay.access.approvals import expire_overdue, is_any_overdue
 from nudgepay.access.sweeping import is_any_left, sweep
 from nudgepay.audit.running import audit_keys, seal_log
 from nudgepay.audit.sealing import is_sealing_needed
@@ -60,6 +61,18 @@ def run_nudge_pass(job: JobContext) -> Figures:
     )
     document = report.as_document()
     return {key: value for key, value in document.items() if isinstance(value, int)}
+
+
+def has_overdue_approvals(job: JobContext) -> bool:
+    """True when a request is out of time."""
+    with job.runtime.db.transaction() as session:
+        return is_any_overdue(session)
+
+
+def run_expire_approvals(job: JobContext) -> Figures:
+    """Close requests for a second person whose time is over."""
+    with job.runtime.db.transaction() as session:
+        return {"expired": expire_overdue(session)}
 
 
 def has_unknowns(job: JobContext) -> bool:

@@ -101,6 +101,13 @@ SCHEDULE: tuple[Job, ...] = (
         "half a minute of one processor for 50,000 rows; one transaction for the whole file",
         jobs.has_uploads,
     ),
+    Job(
+        "expire_approvals",
+        "*/5 * * * * 35",
+        jobs.run_expire_approvals,
+        "Close requests for a second person whose time is over",
+        is_needed=jobs.has_overdue_approvals,
+    ),
     Job("flag_abandoned", "*/10 * * * * 40", jobs.run_flag_abandoned, "Tell of runs that never ended"),
     Job(
         "seal_audit",

@@ -30,6 +30,7 @@ from nudgepay.cli import (
     statements,
     stripe,
     suppressions,
+    tokens,
 )
 from nudgepay.cli.demo.command import demo
 from nudgepay.cli.doctor import doctor
@@ -79,6 +80,7 @@ app.add_typer(sending.app, name="sending")
 app.add_typer(audit.app, name="audit")
 app.add_typer(privacy.app, name="privacy")
 app.add_typer(suppressions.suppressions, name="suppressions")
+app.add_typer(tokens.app, name="tokens")
 
 
 def _version(wanted: bool) -> None:

@@ -11,7 +11,6 @@ from nudgepay.cli.mappings import pairs
 from nudgepay.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from nudgepay.payments.statements.queries import Listed
     from nudgepay.runtime import Runtime
 
 app = typer.Typer(no_args_is_help=True, help="Bank statements: proposals that a person confirms.")
@@ -47,6 +46,7 @@ def import_file(
             currency=currency,
             account=account,
             dry_run=dry_run,
+            name=file.name,
         )
     if as_json:
         print_json(report.document())
@@ -131,36 +131,24 @@ def _confirm_one(runtime: "Runtime", line: int, texts: list[str], *, yes: bool, 
 
 
 def _confirm_sure(runtime: "Runtime", *, yes: bool) -> None:
-    """Every sure line in a transaction of its own: one that is refused keeps none of the others back."""
-    from nudgepay.cli.statement_views import row, targets_of
-    from nudgepay.errors import Conflict, NudgePayError
-    from nudgepay.payments.statements.actions import confirm_line
+    """Every sure line, after one look at all of them."""
+    from nudgepay.cli.statement_views import row
+    from nudgepay.payments.statements.booking import book_each, wanted_of
     from nudgepay.payments.statements.queries import list_lines
 
     with runtime.db.transaction() as session:
-        found = [one for one in list_lines(session, now=instant(None)) if is_sure(one)]
+        found = [one for one in list_lines(session, now=instant(None)) if one.is_sure]
     columns = ["line>", "booked", "amount>", "from", "purpose", "is", "proposal"]
     print_table("Sure", columns, [row(one) for one in found], empty="No line is sure.")
     if found and not yes:
         typer.confirm(f"Book these {len(found)} payments?", abort=True)
-    refused = 0
-    for one in found:
-        try:
-            with runtime.db.transaction() as session:
-                confirm_line(session, one.line.id, targets_of(one), now=instant(None), actor=actor())
-        except NudgePayError as error:
-            if not isinstance(error, Conflict) and error.exit_code not in {2, 3}:
-                raise
-            refused += 1
-            say(f"line {one.line.id}: {error}")
-    print(f"{len(found) - refused} payments are booked, {refused} are not.")
+    outcomes = book_each(runtime.db, [wanted_of(one) for one in found], now=instant(None), actor=actor())
+    refused = [one for one in outcomes if one.refusal is not None]
+    for one in refused:
+        say(f"line {one.line_id}: {one.refusal}")
+    print(f"{len(found) - len(refused)} payments are booked, {len(refused)} are not.")
     if refused:
         raise typer.Exit(1)
-
-
-def is_sure(listed: "Listed") -> bool:
-    """A sure proposal, and no payment on the books that looks the same."""
-    return listed.proposal.confidence == "sure" and not listed.twins
 
 
 @app.command()

@@ -239,12 +239,16 @@ class InvoiceDocument(Base):
 
 
 class ImportMapping(Base):
-    """How files of one kind are read: `columns` is the file's column names to fields."""
+    """How files of one bank or program are read: `columns` is the file's column names to fields.
+
+    `kind` is what they hold: `invoices` or `statement`.
+    """
 
     __tablename__ = "import_mappings"
     __table_args__ = (UniqueConstraint("name"),)
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    kind: Mapped[str] = mapped_column(server_default=text("'invoices'"))
     name: Mapped[str]
     columns: Mapped[dict[str, Any]]
     locale: Mapped[str | None]

@@ -36,16 +36,14 @@ def list_letters(
 
     `to` is the beginning of an address. Raises UsageError for an unknown state.
     """
-    if state is not None and state not in LETTER_STATES:
-        raise UsageError(f"{state!r} is no state of a letter; one of: {', '.join(LETTER_STATES)}")
     conditions = {
-        "l.state = :state": state,
+        f"l.state = {_said(state)}" if state is not None else "": state,
         "l.client_id = :client_id": client_id,
         "starts_with(lower(l.to_address), lower(:to))": to,
         "(l.sending_at, l.id) < (:after_at, CAST(:after_id AS uuid))": after,
     }
     wanted = " AND ".join(condition for condition, value in conditions.items() if value is not None) or "true"
-    values: dict[str, Any] = {"state": state, "client_id": client_id, "to": to, "limit": limit}
+    values: dict[str, Any] = {"client_id": client_id, "to": to, "limit": limit}
     values |= {"after_at": after[0], "after_id": after[1]} if after else {}
     rows = session.execute(text(_LETTERS.format(wanted=wanted)), values).mappings()
     return [dict(row) | {"letter_id": str(row["letter_id"])} for row in rows]
@@ -99,6 +97,19 @@ _ACTS = "SELECT at, actor, action, before, after FROM audit_events WHERE subject
 
 
 def count_by_state(session: Session, states: tuple[str, ...], *, cap: int) -> dict[str, int]:
-    """How many letters are in each of these rare states, each counted up to `cap`."""
-    query = text("SELECT count(*) FROM (SELECT FROM letters WHERE state = :state LIMIT :cap) AS capped")
-    return {state: session.scalar(query, {"state": state, "cap": cap}) or 0 for state in states}
+    """How many letters are in each of these states, each counted up to `cap`."""
+    counts = " UNION ALL ".join(_COUNT.format(state=_said(state)) for state in states)
+    return {row.state: int(row.letters) for row in session.execute(text(counts), {"cap": cap})}
+
+
+_COUNT = """
+SELECT {state} AS state,
+       (SELECT count(*) FROM (SELECT FROM letters WHERE state = {state} LIMIT :cap) AS few) AS letters
+"""
+
+
+def _said(state: str) -> str:
+    """The state written into a statement: a plan for any state would read all letters to find none of a rare one."""
+    if state not in LETTER_STATES:
+        raise UsageError(f"{state!r} is no state of a letter; one of: {', '.join(LETTER_STATES)}")
+    return f"'{state}'"

@@ -132,7 +132,7 @@ class Letter(Base):
         Index("ix_letters_contact_id", "contact_id", "sending_at"),
         Index("ix_letters_to_address", "to_address", "sending_at"),
         Index("ix_letters_sending_at_state", "sending_at", postgresql_include=["state"]),
-        Index("ix_letters_unsettled", "state", postgresql_where=text("state IN ('sending', 'unknown')")),
+        Index("ix_letters_state", "state", "sending_at", "id"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)

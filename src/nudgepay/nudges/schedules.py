@@ -36,19 +36,23 @@ class ScheduleConflict(Conflict):
 
 def current_schedules(session: Session) -> dict[str, Schedule]:
     """The version in force of every schedule, by name."""
-    query = text("SELECT DISTINCT ON (name) id, name, version, retired_at FROM schedules ORDER BY name, version DESC")
-    versions = [row for row in session.execute(query) if row.retired_at is None]
-    return _with_steps(session, versions)
+    return _schedules_of(session.execute(text(_CURRENT)).all())
 
 
-def _with_steps(session: Session, versions: Sequence[Row[Any]]) -> dict[str, Schedule]:
-    steps: dict[int, list[Step]] = {row.id: [] for row in versions}
-    rows = session.execute(
-        text("SELECT * FROM schedule_steps WHERE schedule_id = ANY(:ids) ORDER BY schedule_id, position"),
-        {"ids": list(steps)},
-    )
+_CURRENT = """
+SELECT v.name, v.version, s.*
+  FROM (SELECT DISTINCT ON (name) id, name, version, retired_at FROM schedules ORDER BY name, version DESC) AS v
+  LEFT JOIN schedule_steps s ON s.schedule_id = v.id
+ WHERE v.retired_at IS NULL ORDER BY v.name, s.position
+"""
+
+
+def _schedules_of(rows: Sequence[Row[Any]]) -> dict[str, Schedule]:
+    steps: dict[tuple[str, int], list[Step]] = {(row.name, row.version): [] for row in rows}
     for row in rows:
-        steps[row.schedule_id].append(
+        if row.code is None:
+            continue
+        steps[row.name, row.version].append(
             Step(
                 code=row.code,
                 anchor=row.anchor,
@@ -60,7 +64,7 @@ def _with_steps(session: Session, versions: Sequence[Row[Any]]) -> dict[str, Sch
                 review=row.review,
             )
         )
-    return {row.name: Schedule(row.name, row.version, tuple(steps[row.id])) for row in versions}
+    return {name: Schedule(name, version, tuple(found)) for (name, version), found in steps.items()}
 
 
 def current_schedule(session: Session, name: str) -> Schedule:

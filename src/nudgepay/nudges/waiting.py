@@ -45,13 +45,14 @@ class Amnesty:
 @dataclass(slots=True)
 class Glance:
     """What waits: `held` by reason, the commonest first; `tasks`, the open notices by kind; why sending is paused, if
-    it is; and how many letters left, or may have, on each day asked for."""
+    it is; how many letters left, or may have, on each day asked for; and the clients whose turn comes next."""
 
     held: list[Held] = field(default_factory=list)
     tasks: list[OpenNotices] = field(default_factory=list)
     amnesty: Amnesty | None = None
     pause: str | None = None
     letters: list[int] = field(default_factory=list)
+    next_clients: list[int] = field(default_factory=list)
 
 
 _GLANCE = """
@@ -75,6 +76,15 @@ SELECT 'letters', '', (SELECT count(*) FROM letters
                         WHERE sending_at >= day.starts AND sending_at < day.ends
                           AND state NOT IN ('planned', 'failed', 'cancelled')), day.starts
   FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])) AS day (starts, ends)
+UNION ALL
+(SELECT 'next', '', client_id, min(at)
+   FROM ((SELECT client_id, next_at AS at FROM invoices WHERE next_at IS NOT NULL ORDER BY next_at LIMIT :rows)
+         UNION ALL
+         SELECT client_id, look_at
+           FROM (SELECT * FROM reminders WHERE state = 'planned' ORDER BY look_at LIMIT :rows) AS planned
+          WHERE held_reason IS NULL OR held_until IS NOT NULL
+             OR held_reason IN ('sending_paused', 'sender_not_ready', 'balance_stale')) AS soon
+  GROUP BY client_id ORDER BY min(at), client_id LIMIT :clients)
 """
 """One statement: each by itself costs less than asking for it."""
 
@@ -83,6 +93,7 @@ def glance(session: Session, *, days: Sequence[datetime]) -> Glance:
     """What waits now; `days` are the days' beginnings and the end of the last one."""
     found, letters = Glance(), dict.fromkeys(days[:-1], 0)
     given = {"reasons": sorted(HELD_REASONS), "cap": CAP + 1, "starts": list(days[:-1]), "ends": list(days[1:])}
+    given |= {"rows": ROWS, "clients": CLIENTS}
     for what, name, number, at in session.execute(text(_GLANCE), given):
         if what == "held":
             found.held.append(Held(name, min(number, CAP), number > CAP))
@@ -92,6 +103,8 @@ def glance(session: Session, *, days: Sequence[datetime]) -> Glance:
             found.amnesty = Amnesty(min(number, CAP), number > CAP, at)
         elif what == "pause":
             found.pause = name
+        elif what == "next":
+            found.next_clients.append(number)
         else:
             letters[at] = number
     found.held.sort(key=lambda held: (-held.invoices, held.reason))
@@ -116,23 +129,10 @@ class NextLetter:
     invoices: tuple[tuple[int, str], ...]
 
 
-_SOON = """
-SELECT client_id
-  FROM ((SELECT client_id, next_at AS at FROM invoices WHERE next_at IS NOT NULL ORDER BY next_at LIMIT :rows)
-        UNION ALL
-        SELECT client_id, look_at
-          FROM (SELECT * FROM reminders WHERE state = 'planned' ORDER BY look_at LIMIT :rows) AS planned
-         WHERE held_reason IS NULL OR held_until IS NOT NULL
-            OR held_reason IN ('sending_paused', 'sender_not_ready', 'balance_stale')) AS soon
- GROUP BY client_id ORDER BY min(at), client_id LIMIT :clients
-"""
-
-
-def next_letters(session: Session, *, terms: Terms, now: datetime) -> list[NextLetter]:
-    """The next letters of the clients whose turn comes next, as if nothing held everybody."""
-    ids = list(session.scalars(text(_SOON), {"rows": ROWS, "clients": CLIENTS}))
+def next_letters(session: Session, client_ids: Sequence[int], *, terms: Terms, now: datetime) -> list[NextLetter]:
+    """The next letters of these clients, as if nothing held everybody."""
     found: list[NextLetter] = []
-    for client in load_clients(session, ids, now=now).values() if ids else ():
+    for client in load_clients(session, client_ids, now=now).values() if client_ids else ():
         try:
             found += _next_of(client, terms=terms, now=now)
         except UNPLANNABLE:

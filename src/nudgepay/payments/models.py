@@ -182,7 +182,11 @@ class StripeEvent(Base):
 
 
 class BankStatement(Base):
-    """One account's part of one file. `digest` is the file's SHA-256, and `:n` for its n-th further account."""
+    """One account's part of one file. `digest` is the file's SHA-256, and `:n` for its n-th further account.
+
+    `name` is the file's own, `held` what the part held (`lines known debits pending reversals`), lines that were kept
+    and those that were known already; both are empty for statements that were read before they were written down.
+    """
 
     __tablename__ = "bank_statements"
     __table_args__ = (UniqueConstraint("digest"),)
@@ -195,6 +199,8 @@ class BankStatement(Base):
     period_to: Mapped[date | None]
     imported_at: Mapped[datetime]
     imported_by: Mapped[str]
+    name: Mapped[str | None]
+    held: Mapped[dict[str, Any] | None]
 
 
 class BankLine(Base):

@@ -20,7 +20,7 @@ BOOKS = (
     table(
         "import_uploads",
         "id digest size choices state error rows_done attempts first_invoice_id last_invoice_id written_at created_at"
-        " created_by updated_at name",
+        " created_by updated_at name kind",
         rows="report::text ~* :mentions OR EXISTS (SELECT FROM unnest(CAST(:names AS text[])) n"
         " WHERE strpos(lower(report::text), n) > 0)",
         erased={"report": """report || '{"changes": [], "errors": []}'""", "content": "NULL"},
@@ -34,7 +34,7 @@ BOOKS = (
         rule="tax",
         dated="booked_on",
     ),
-    table("bank_statements", "id digest account format period_from period_to imported_at imported_by"),
+    table("bank_statements", "id digest account format period_from period_to imported_at imported_by name held"),
     table(
         "checkout_sessions",
         "id page client_id lines amount currency idempotency_key session_id payment_intent_id created_at expires_at"
@@ -104,7 +104,7 @@ BOOKS = (
         "invoice_id client_id status money_state currency due_on amount_remaining amount_due number words",
     ),
     table("open_invoice_totals", "id currency due_on invoices amount"),
-    table("import_mappings", "id name columns locale currency created_at updated_at created_by"),
+    table("import_mappings", "id kind name columns locale currency created_at updated_at created_by"),
     table("payment_behaviour", "client_id paid days_late days_late_before", rows=OF_CLIENTS),
     table("month_ends", "month currency receivable not_due over_90 sales received"),
     table("step_outcomes", "month step sent followed days"),

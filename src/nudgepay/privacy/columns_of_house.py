@@ -61,6 +61,24 @@ HOUSE = (
         erased={"email": ADDRESS, "locale": "NULL", "timezone": "NULL", "theme": "NULL"},
         secret={"password_hash": "'!'"},
     ),
+    table(
+        "invitations",
+        "operator_id expires_at created_at created_by",
+        rows=OF_OPERATORS,
+        secret={"token_hash": ""},
+        is_deleted=True,
+    ),
+    table(
+        "service_tokens",
+        "id prefix secret_hash pepper_id name scopes created_by created_at expires_at last_used_at"
+        " revoked_at revoked_by",
+    ),
+    table(
+        "approvals",
+        "id kind act params digest state asked_by asked_at expires_at alone ready_at decided_by decided_at used_at"
+        " used_by uses",
+        mention="reason decision_reason",
+    ),
     table("notices", "id kind dedup_key created_at resolved_at resolved_by", mention="details"),
     table("ledger_entries", "id kind name actor started_at ended_at outcome", mention="details"),
     table("schema_state", "id oldest_code"),

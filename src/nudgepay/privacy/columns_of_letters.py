@@ -79,6 +79,6 @@ LETTERS = (
         "letter_text_versions",
         "template language version subject body restored_from created_at created_by",
     ),
-    table("sending_switch", "id paused_at reason changed_by changed_at"),
+    table("sending_switch", "id paused_at reason changed_by changed_at restored_at"),
     table("cron_signatures", "id signature seen_at"),
 )

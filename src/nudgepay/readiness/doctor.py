@@ -19,10 +19,11 @@ from nudgepay.gateways.stripe import StripeGateway, StripeKeyRejected
 from nudgepay.gateways.transports import probe_transport
 from nudgepay.nudges.switch import pause_reason
 from nudgepay.readiness.audit_log import audit_findings
-from nudgepay.readiness.findings import Finding, Verdict, said
+from nudgepay.readiness.findings import Finding, Verdict
 from nudgepay.readiness.sender import sender_findings
 from nudgepay.runtime import Runtime
 from nudgepay.schema_lifecycle.revisions import current, misfit
+from nudgepay.sentences import said
 
 OLDEST_POSTGRESQL = 15
 SILENT_SECONDS = 60

@@ -4,21 +4,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from nudgepay.sentences import Said
+
 Verdict = Literal["ok", "warning", "failed", "not_checked"]
-
-
-class Said(str):
-    """A sentence that remembers its template and its values, so that pages can say it in another language."""
-
-    template: str
-    values: dict[str, Any]
-
-
-def said(template: str, **values: Any) -> Said:
-    """The sentence; `template` holds `%(name)s` for each value and is what translators read."""
-    made = Said(template % values if values else template)
-    made.template, made.values = template, values
-    return made
 
 
 @dataclass(frozen=True, slots=True)

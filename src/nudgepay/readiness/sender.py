@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 from nudgepay.config import Settings
 from nudgepay.gateways.dns import Answer, Dns
 from nudgepay.gateways.mail import BadAddress, ensure_address
-from nudgepay.readiness.findings import Finding, said
+from nudgepay.readiness.findings import Finding
+from nudgepay.sentences import said
 
 MOST_LOOKUPS = 10
 """DNS questions that a receiver asks at most for one SPF record (RFC 7208 4.6.4)."""

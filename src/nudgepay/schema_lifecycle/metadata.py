@@ -1,6 +1,7 @@
 """Every table of the product, for Alembic and for the schema tests."""
 
 from nudgepay import audit, ledger
+from nudgepay.access import delegation
 from nudgepay.access import models as access
 from nudgepay.db import Base
 from nudgepay.insights import models as insights
@@ -13,6 +14,20 @@ from nudgepay.payments.uploads import models as uploads
 from nudgepay.privacy import models as privacy
 from nudgepay.schema_lifecycle import models as schema
 
-ROOMS = (schema, audit, ledger, access, invoices, payments, uploads, nudges, answers, mailings, privacy, insights)
+ROOMS = (
+    schema,
+    audit,
+    ledger,
+    access,
+    delegation,
+    invoices,
+    payments,
+    uploads,
+    nudges,
+    answers,
+    mailings,
+    privacy,
+    insights,
+)
 
 METADATA = Base.metadata

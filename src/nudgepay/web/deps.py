@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from nudgepay import clock
@@ -32,7 +31,7 @@ def session(runtime: Annotated[Runtime, Depends(runtime)]) -> Iterator[Session]:
 def read_session(runtime: Annotated[Runtime, Depends(runtime)]) -> Iterator[Session]:
     """One transaction in which PostgreSQL refuses every change: for what a GET may do."""
     with runtime.db.transaction() as opened:
-        opened.execute(text("SET TRANSACTION READ ONLY"))
+        opened.connection(execution_options={"postgresql_readonly": True})
         yield opened
 
 

@@ -1,6 +1,6 @@
 """Books as they stand after some days of work: every age, five currencies, letters sent, held and unknown, money in."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
@@ -16,6 +16,8 @@ from nudgepay.nudges.promises import settle_promises
 from nudgepay.nudges.switch import ensure_switch
 from nudgepay.nudges.terms import terms_of
 from nudgepay.payments.bank import record_transfer
+from nudgepay.payments.statements.actions import confirm_line, ignore_line
+from nudgepay.payments.statements.storing import import_statement
 from nudgepay.runtime import Runtime
 
 
@@ -39,6 +41,35 @@ def live_in(runtime: Runtime, *, now: datetime | None = None) -> None:
                 " ORDER BY sending_at DESC, id LIMIT 1)"
             )
         )
+    _bring_statement(runtime, now)
+
+
+def _bring_statement(runtime: Runtime, now: datetime) -> None:
+    """Of yesterday: a line of every kind, one of them booked and one ignored."""
+    query = "SELECT number, amount_remaining / 100.0 AS open FROM invoices WHERE status = 'open' AND currency = 'EUR'"
+    with runtime.db.transaction() as session:
+        open_ones = session.execute(text(f"{query} AND amount_remaining > 10000 ORDER BY id LIMIT 4")).all()
+    day = (now - timedelta(days=1)).date().isoformat()
+    rows = [
+        (f"{open_ones[0].open:.2f}", "Lindner", f"Rechnung {open_ones[0].number}"),
+        (f"{open_ones[1].open:.2f}", "M. Weber", f"Invoice {open_ones[1].number} with thanks"),
+        ("40.00", "Somebody", f"{open_ones[2].number} first part"),
+        (f"{open_ones[3].open + 5:.2f}", "Somebody", open_ones[3].number),
+        ("7.77", "Finanzamt", "Erstattung <b>2026</b>"),
+        ("0.42", "Hausbank", "Zinsen"),
+    ]
+    written = "".join(f"{day},{amount},EUR,{payer},,{purpose},\n" for amount, payer, purpose in rows)
+    content = f"booked_on,amount,currency,counterparty,reference,purpose,id\n{written}".encode()
+    import_statement(
+        runtime.db, content, now=now, actor="test", account="DE89370400440532013000", name="november.csv"
+    )
+    with runtime.db.transaction() as session:
+        lines = session.scalars(text("SELECT id FROM bank_lines ORDER BY id")).all()
+        number = text("SELECT id, amount_remaining FROM invoices WHERE number = :number")
+        paid = session.execute(number, {"number": open_ones[0].number}).one()
+        parts = [{"invoice_id": paid.id, "amount": paid.amount_remaining}]
+        confirm_line(session, lines[0], parts, now=now, actor="test")
+        ignore_line(session, lines[5], now=now, actor="test", reason="interest")
 
 
 def _pay(runtime: Runtime, number: str, now: datetime) -> None:

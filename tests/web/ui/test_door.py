@@ -70,6 +70,9 @@ def test_the_form_asks_for_the_code_in_a_second_step(guarded: Runtime) -> None:
     asked = visitor.sign_in(step="password", next="/plan")
     assert (asked.status_code, "Invalid" in asked.text, 'name="code"' in asked.text) == (200, False, True)
     assert visitor.get("/").status_code == 303
+    with guarded.db.transaction() as session:
+        assert session.scalar(text("SELECT count(*) FROM sessions")) == 0
+        assert session.scalar(text("SELECT count(*) FROM known_devices")) == 0
     wrong = visitor.post("/login", {"step": "code", "code": "000000"}, of="/login")
     assert (wrong.status_code, "Invalid authentication code" in wrong.text) == (401, True)
     let_in = visitor.post("/login", {"step": "code", "code": code_now(), "next": "/plan"}, of="/login")

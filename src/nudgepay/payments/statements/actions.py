@@ -47,14 +47,17 @@ def confirm_line(
     actor: str,
     credit: bool = False,
     again: bool = False,
+    client_id: int | None = None,
 ) -> MoneyFact:
     """Book a line for these invoices, `[{"invoice_id", "amount"}]` in minor units and in their order.
 
-    What is open is read again under the client's lock. `credit` lets money be left over as the client's credit;
-    `again` says that a payment which looks the same is another one. Raises NotFound, UsageError, LineDecided,
-    NotAPayment, WouldOverpay and SameTransfer; then nothing has changed.
+    What is open is read again under the client's lock. `credit` lets money be left over as the client's credit, all
+    of it when there are no parts and `client_id` says whose; `again` says that a payment which looks the same is
+    another one. Raises NotFound, UsageError, LineDecided, NotAPayment, WouldOverpay and SameTransfer; then nothing
+    has changed.
     """
-    client_id = _client_of(session, parts)
+    if parts or client_id is None or not credit:
+        client_id = _client_of(session, parts, said=client_id)
     lock_client(session, client_id)
     line = line_by_id(session, line_id, lock=True)
     ensure_waiting(line)
@@ -133,12 +136,12 @@ def _named(session: Session, text: str) -> tuple[Invoice, str | None]:
     return invoice_by_number(session, number if sign else text), amount if sign else None
 
 
-def _client_of(session: Session, parts: Sequence[Mapping[str, int]]) -> int:
+def _client_of(session: Session, parts: Sequence[Mapping[str, int]], *, said: int | None) -> int:
     ids = [part["invoice_id"] for part in parts]
     if not ids or len(set(ids)) != len(ids):
         raise UsageError("name at least one invoice, and each once")
     clients = session.scalars(select(Invoice.client_id).where(Invoice.id.in_(ids))).all()
-    if len(clients) != len(ids) or len(set(clients)) != 1:
+    if len(clients) != len(ids) or len({*clients, said or clients[0]}) != 1:
         raise UsageError("one line is for invoices of one client")
     return clients[0]
 
@@ -156,7 +159,7 @@ def ensure_waiting(line: BankLine) -> None:
 def _ensure_open(session: Session, line: BankLine, parts: Sequence[Mapping[str, int]], *, credit: bool) -> None:
     """The parts lie within the line and, unless `credit`, within what is open now, and use up the line."""
     amounts = {part["invoice_id"]: part["amount"] for part in parts}
-    if min(amounts.values()) <= 0:
+    if min(amounts.values(), default=1) <= 0:
         raise UsageError("each part must be more than zero")
     if sum(amounts.values()) > line.amount:
         raise UsageError(f"the parts are more than the line's {format_money(line.amount, line.currency, 'en')}")

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import TypeVar
@@ -19,9 +19,14 @@ from nudgepay.payments.statements.lines import ReadLine, ReadStatement, clean_re
 PREAMBLE = 30
 """Lines above the header in which banks write the account and the balance."""
 MAX_FAULTS = 1_000
+LONGEST_VALUE = 100
 _SHORT_YEAR = re.compile(r"(\d{1,2}\s*[./-]\s*\d{1,2}\s*[./-]\s*)(\d{2})")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 T = TypeVar("T")
+
+
+class UnknownLayout(UsageError):
+    """The file's columns are none of a known bank, and nobody has named them."""
 
 
 def read_bank_csv(
@@ -31,17 +36,19 @@ def read_bank_csv(
     locale: str | None = None,
     currency: str = "",
     account: str = "",
+    named: Sequence[Layout] = (),
 ) -> tuple[list[ReadStatement], list[RowFault]]:
     """The statements of a file, one for each account that it names, and what is wrong in it.
 
-    `mapping` is the file's column to one of FIELDS; `currency` and `account` are those of a file that does not say.
+    `mapping` is the file's column to one of FIELDS; `currency` and `account` are those of a file that does not say;
+    `named` are layouts of which people said what each column is; they come before the known ones.
     Raises UsageError for columns that are not found and Unreadable where the table breaks.
     """
     text, _ = decode(raw)
     known_locale = clean_locale(locale) if locale else None
     known_currency = ensure_currency(currency) if currency else ""
-    layout, above = _layout(text, mapping or {}, locale=known_locale, currency=known_currency)
-    head = _head(text)[:above]
+    layout, above = find_layout(text, mapping or {}, locale=known_locale, currency=known_currency, named=named)
+    head = head_of(text)[:above]
     reader = _RowReader(layout, account or _account_above(head))
     try:
         for row in read_rows(text[sum(len(line) for line in head) :]):
@@ -51,18 +58,24 @@ def read_bank_csv(
     return list(reader.statements.values()) or [ReadStatement(layout.name, reader.account)], reader.faults
 
 
-def _layout(text: str, mapping: Mapping[str, str], *, locale: str | None, currency: str) -> tuple[Layout, int]:
-    """The file's layout, and how many lines stand above its header."""
-    for column, field in mapping.items():
-        if field not in FIELDS:
-            raise UsageError(f"--map {column}={field}: {field!r} is no field; fields are {', '.join(FIELDS)}")
+def find_layout(
+    text: str,
+    mapping: Mapping[str, str],
+    *,
+    locale: str | None = None,
+    currency: str = "",
+    named: Sequence[Layout] = (),
+) -> tuple[Layout, int]:
+    """The file's layout, and how many lines stand above its header; raises UsageError where none is found."""
+    ensure_fields(mapping)
     for above, header in _headers(text):
-        known = known_layout(header)
-        if known is None and not (mapping and set(mapping) <= header):
-            known = _canonical(header) if not mapping else None
-            if known is None:
-                continue
-        found = known or Layout("csv", {})
+        if mapping:
+            found = Layout("csv", {}) if set(mapping) <= header else None
+            found = known_layout(header) or found
+        else:
+            found = known_layout(header, named) or _canonical(header)
+        if found is None:
+            continue
         told = {field: column for column, field in mapping.items() if column in header}
         columns = {**found.columns, **told}
         missing = [field for field in REQUIRED if field not in columns]
@@ -72,10 +85,17 @@ def _layout(text: str, mapping: Mapping[str, str], *, locale: str | None, curren
         return changed, above
     if mapping:
         raise UsageError(f"--map: no line of the file has the columns {', '.join(sorted(mapping))}")
-    raise UsageError(
+    raise UnknownLayout(
         "the columns are none of a known bank; name them: --map COLUMN=booked_on --map COLUMN=amount, and"
         f" where the file has them {', '.join(field for field in FIELDS if field not in REQUIRED)}"
     )
+
+
+def ensure_fields(mapping: Mapping[str, str]) -> None:
+    """Raises UsageError when a column is mapped to what is no field of a statement."""
+    for column, field in mapping.items():
+        if field not in FIELDS:
+            raise UsageError(f"--map {column}={field}: {field!r} is no field; fields are {', '.join(FIELDS)}")
 
 
 def _canonical(header: set[str]) -> Layout | None:
@@ -83,7 +103,7 @@ def _canonical(header: set[str]) -> Layout | None:
     return Layout("csv", columns) if set(REQUIRED) <= columns.keys() else None
 
 
-def _head(text: str) -> list[str]:
+def head_of(text: str) -> list[str]:
     """The first lines with their ends, among which the header must be."""
     end = "\n" if "\n" in text else "\r"
     return [line + end for line in text[:200_000].split(end)[:PREAMBLE]]
@@ -91,7 +111,7 @@ def _head(text: str) -> list[str]:
 
 def _headers(text: str) -> Iterator[tuple[int, set[str]]]:
     """What could be the header: the cells of each of the first lines, by each separator."""
-    for above, line in enumerate(_head(text)):
+    for above, line in enumerate(head_of(text)):
         for separator in SEPARATORS:
             if separator in line:
                 yield above, _cells(line.strip("\r\n"), separator)
@@ -157,11 +177,11 @@ class _RowReader:
         try:
             return check(text)
         except AmountError as error:
-            self._fault(row, name, "amount", str(error))
+            self._fault(row, name, "amount", str(error), value=text)
         except DateError as error:
-            self._fault(row, name, "date", str(error))
+            self._fault(row, name, "date", str(error), value=text)
         except UsageError as error:
-            self._fault(row, name, "invalid", str(error))
+            self._fault(row, name, "invalid", str(error), value=text)
         return None
 
     def _amount(self, text: str, currency: str) -> int:
@@ -176,7 +196,8 @@ class _RowReader:
             written = f"{short[1]}20{short[2]}"
         return parse_day(written, self._layout.locale)
 
-    def _fault(self, row: RawRow, name: str, code: str, message: str) -> None:
+    def _fault(self, row: RawRow, name: str, code: str, message: str, *, value: str = "") -> None:
         if len(self.faults) >= MAX_FAULTS:
             raise Unreadable(RowFault(row.line, "", "too_many_faults", f"more than {MAX_FAULTS} faults; see above"))
-        self.faults.append(RowFault(row.line, self._layout.columns.get(name, name), code, message))
+        column = self._layout.columns.get(name, name)
+        self.faults.append(RowFault(row.line, column, code, message, value[:LONGEST_VALUE]))

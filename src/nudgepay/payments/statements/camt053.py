@@ -4,6 +4,8 @@ Only booked (`BOOK`) credits become lines; an entry that `RvslInd` or a return r
 entry of several transactions becomes one line each when their amounts add up to it, or else stays one line.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from defusedxml.common import DefusedXmlException
@@ -39,19 +41,44 @@ SCOPES = ((DETAILS, DETAIL_FIELDS), (ENTRY, ENTRY_FIELDS), (ROOT, STATEMENT_FIEL
 WANTED = {f"{scope}/{name}": (scope, name) for scope, names in SCOPES for name in names}
 
 
+def peek_camt053(raw: bytes) -> None:
+    """Look at the beginning only; raises Unreadable for what is no camt.053 from its first words on."""
+    if len(raw) <= CHUNK:
+        read_camt053(raw)
+        return
+    _ensure_size(raw)
+    reader = _Reader()
+    with _refusals():
+        DefusedXMLParser(target=reader, forbid_dtd=True).feed(raw[:CHUNK])
+
+
 def read_camt053(raw: bytes) -> list[ReadStatement]:
     """The statements of a file, one for each account; raises Unreadable.
 
     `line` of a fault counts entries, except where the file is no XML: there it is the line of the text.
     """
-    if len(raw) > MAX_BYTES:
-        raise _refused(1, "too_large", f"the file is larger than {MAX_BYTES // 2**20} MB; ask for shorter periods")
+    _ensure_size(raw)
     reader = _Reader()
     parser = DefusedXMLParser(target=reader, forbid_dtd=True)
-    try:
+    with _refusals():
         for start in range(0, len(raw), CHUNK):
             parser.feed(raw[start : start + CHUNK])
         parser.close()
+    if not reader.statements:
+        raise _refused(1, "no_statement", "holds no statement of the form camt.053")
+    return reader.statements
+
+
+def _ensure_size(raw: bytes) -> None:
+    if len(raw) > MAX_BYTES:
+        raise _refused(1, "too_large", f"the file is larger than {MAX_BYTES // 2**20} MB; ask for shorter periods")
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the parser will not read is said of the file."""
+    try:
+        yield
     except DefusedXmlException as error:
         message = "holds a document type or entity declaration, which no bank writes; it was not read"
         raise _refused(1, "forbidden_xml", message) from error
@@ -60,9 +87,6 @@ def read_camt053(raw: bytes) -> list[ReadStatement]:
         raise _refused(line, "xml", "is no well-formed XML from here on; fetch the file again") from error
     except (LookupError, ValueError) as error:
         raise _refused(1, "encoding", "names an encoding that it is not written in; fetch the file again") from error
-    if not reader.statements:
-        raise _refused(1, "no_statement", "holds no statement of the form camt.053")
-    return reader.statements
 
 
 def _refused(line: int, code: str, message: str) -> Unreadable:

@@ -1,7 +1,7 @@
 """How well-known banks lay out their CSV files, as publicly documented; others are told by `--map`."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 FIELDS = ("booked_on", "amount", "currency", "counterparty", "reference", "purpose", "id")
 REQUIRED = ("booked_on", "amount")
@@ -108,6 +108,22 @@ KNOWN = (
 )
 
 
-def known_layout(header: Collection[str]) -> Layout | None:
-    """The first known layout whose columns the header has."""
-    return next((layout for layout in KNOWN if layout.fits(header)), None)
+def named_by_person(
+    name: str, columns: Mapping[str, str], *, locale: str | None = None, currency: str | None = None
+) -> Layout:
+    """A layout of which somebody said what each column is: `columns` is the file's own name to the field."""
+    fields = {field: column for column, field in columns.items()}
+    return Layout(name, fields, locale=locale or None, currency=currency or "")
+
+
+def known_layout(header: Collection[str], named: Sequence[Layout] = ()) -> Layout | None:
+    """The first layout whose columns the header has: of those that people named the most telling, then known banks'.
+
+    Which rows of a known bank's file are booked stays as it is known, whoever named the columns.
+    """
+    known = next((layout for layout in KNOWN if layout.fits(header)), None)
+    telling = sorted(named, key=lambda one: -len(one.columns))
+    found = next((layout for layout in telling if layout.fits(header)), None)
+    if found is None or known is None:
+        return found or known
+    return replace(found, account=known.account, state=known.state, booked=known.booked)

@@ -7,7 +7,6 @@ too much, or names and amounts alone are `likely` or a `guess`; between equals n
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from nudgepay.money import format_money
 from nudgepay.payments.statements.lines import ReadLine
 from nudgepay.payments.statements.named import Hit, NumberIndex
 from nudgepay.payments.statements.naming import SIMILAR, plain_name, similarity
@@ -15,17 +14,22 @@ from nudgepay.payments.statements.proposals import (
     GUESS,
     LIKELY,
     SURE,
+    Amount,
     OpenInvoice,
     Option,
     Part,
     Proposal,
     confidence_of,
 )
+from nudgepay.sentences import Said, said
 
 MOST_ALIKE = 20
 """With more invoices of exactly this amount, only those of a client of this name are looked at."""
 SHOWN = 5
 _NAMED, _NAMED_WEAKLY, _NAME = 15, 10, 10
+_EXACT = said("the amount is what is open")
+_NO_NUMBER = said("no number is named")
+_SAME_NAME = said("the payer has the client's name")
 
 
 class Books:
@@ -34,7 +38,7 @@ class Books:
     def __init__(self, invoices: Iterable[OpenInvoice], closed: Mapping[str, str] | None = None) -> None:
         """`closed` is number to status of invoices on which nothing is open."""
         self.open = NumberIndex[OpenInvoice]()
-        self.closed = NumberIndex[str]()
+        self.closed = NumberIndex[Said]()
         self.by_amount: dict[tuple[str, int], list[OpenInvoice]] = defaultdict(list)
         self.by_amount_and_name: dict[tuple[str, int, str], list[OpenInvoice]] = defaultdict(list)
         self.by_name: dict[tuple[str, str], dict[int, list[OpenInvoice]]] = defaultdict(lambda: defaultdict(list))
@@ -45,18 +49,23 @@ class Books:
             self.by_amount_and_name[invoice.currency, invoice.remaining, name].append(invoice)
             self.by_name[invoice.currency, name][invoice.client_id].append(invoice)
         for number, status in (closed or {}).items():
-            self.closed.add(number, f"{number} ({status})")
+            self.closed.add(number, _closed(number, status))
 
 
 def propose(line: ReadLine, books: Books) -> Proposal:
     """The best ways to book the line, and the one that is preselected, if one is better than all others."""
     if line.is_reversal or line.amount <= 0:
-        return Proposal("none", notes=("it takes money back: no payment; look at what it undoes",))
+        return Proposal("none", notes=(said("it takes money back: no payment; look at what it undoes"),))
     texts = (line.purpose, line.reference)
     named = books.open.find(texts)
-    notes = [f"{number} is named, but nothing is open on it" for number in sorted(_closed_named(texts, books))]
+    notes = sorted(_closed_named(texts, books))
     notes += [
-        f"{invoice.number} is named, but it is in {invoice.currency} and the money in {line.currency}"
+        said(
+            "%(number)s is named, but it is in %(currency)s and the money in %(other)s",
+            number=invoice.number,
+            currency=invoice.currency,
+            other=line.currency,
+        )
         for hit in named
         for invoice in hit.found
         if invoice.currency != line.currency
@@ -66,22 +75,28 @@ def propose(line: ReadLine, books: Books) -> Proposal:
         options = _unnamed_options(line, books)
     ranked = sorted(options, key=lambda one: (-one.score, one.parts[0].invoice_id))
     if not ranked:
-        return Proposal("none", notes=(*notes, "no open invoice has its number, amount or payer"))
+        return Proposal("none", notes=(*notes, said("no open invoice has its number, amount or payer")))
     return _chosen(ranked, notes)
 
 
-def _chosen(ranked: Sequence[Option], notes: list[str]) -> Proposal:
+def _closed(number: str, status: str) -> Said:
+    if status == "void":
+        return said("%(number)s (void) is named, but nothing is open on it", number=number)
+    return said("%(number)s (paid) is named, but nothing is open on it", number=number)
+
+
+def _chosen(ranked: Sequence[Option], notes: list[Said]) -> Proposal:
     best = ranked[0]
     equals = [one for one in ranked if one.score == best.score]
     if len(equals) > 1:
-        notes = [*notes, f"{len(equals)} ways are equally good: choose one by NUMBER=AMOUNT"]
+        notes = [*notes, said("%(count)s ways are equally good", count=len(equals))]
         return Proposal(confidence_of(min(best.score, SURE - 1)), None, tuple(equals[:SHOWN]), tuple(notes))
     if notes:
         return Proposal(confidence_of(min(best.score, LIKELY - 1)), None, tuple(ranked[:SHOWN]), tuple(notes))
     return Proposal(confidence_of(best.score), best, tuple(ranked[:SHOWN]), ())
 
 
-def _closed_named(texts: Sequence[str], books: Books) -> set[str]:
+def _closed_named(texts: Sequence[str], books: Books) -> set[Said]:
     return {told for hit in books.closed.find(texts) if hit.is_strong for told in hit.found}
 
 
@@ -106,25 +121,27 @@ def _named(line: ReadLine, invoices: list[OpenInvoice], strong: bool, alone: boo
     invoices = sorted(invoices, key=lambda one: (one.due_on, one.id))
     numbers = ", ".join(one.number for one in invoices)
     total = sum(one.remaining for one in invoices)
-    reasons = [f"names {numbers}"]
+    reasons = [said("names %(numbers)s", numbers=numbers)]
     score = LIKELY + (_NAMED if strong else _NAMED_WEAKLY)
     if total == line.amount:
-        reasons.append("the amount is what is open")
+        reasons.append(_EXACT)
         score = SURE if strong and alone else score + 10
     else:
         reasons.append(_difference(line, total))
         score -= _NAMED
     if not strong:
-        reasons.append("the number is so short that it may mean something else")
+        reasons.append(said("the number is so short that it may mean something else"))
     if _alike(line, invoices[0]) >= SIMILAR:
-        reasons.append("the payer has the client's name")
+        reasons.append(_SAME_NAME)
         score = min(score + 4, SURE if score == SURE else SURE - 1)
     return _option(line, invoices, score, reasons)
 
 
-def _difference(line: ReadLine, total: int) -> str:
-    gap = format_money(abs(total - line.amount), line.currency, "en")
-    return f"a part: {gap} less than is open" if line.amount < total else f"too much: {gap} more than is open"
+def _difference(line: ReadLine, total: int) -> Said:
+    gap = Amount(abs(total - line.amount), line.currency)
+    if line.amount < total:
+        return said("a part: %(gap)s less than is open", gap=gap)
+    return said("too much: %(gap)s more than is open", gap=gap)
 
 
 def _unnamed_options(line: ReadLine, books: Books) -> list[Option]:
@@ -139,32 +156,28 @@ def _unnamed_options(line: ReadLine, books: Books) -> list[Option]:
     for invoices in books.by_name.get((line.currency, payer), {}).values() if payer else ():
         total = sum(one.remaining for one in invoices)
         if total == line.amount and len(invoices) > 1:
-            reasons = ["the amount is all that this client owes", "the payer has the client's name"]
+            reasons = [said("the amount is all that this client owes"), _SAME_NAME]
             options.append(_option(line, invoices, LIKELY + _NAME, reasons))
         elif not options:
-            reasons = [
-                "the payer has the client's name",
-                "no number is named",
-                _difference(line, total),
-            ]
+            reasons = [_SAME_NAME, _NO_NUMBER, _difference(line, total)]
             options.append(_option(line, invoices, GUESS, reasons))
     return options
 
 
 def _by_amount(line: ReadLine, invoice: OpenInvoice) -> Option:
     alike = _alike(line, invoice)
-    reasons = ["the amount is what is open", "no number is named"]
+    reasons = [_EXACT, _NO_NUMBER]
     if alike >= SIMILAR:
-        reasons.append("the payer has the client's name" if alike == 1 else "the payer's name is like the client's")
+        reasons.append(_SAME_NAME if alike == 1 else said("the payer's name is like the client's"))
         return _option(line, [invoice], LIKELY + round(_NAME * alike), reasons)
-    return _option(line, [invoice], GUESS + round(_NAME * alike), [*reasons, "the payer has another name"])
+    return _option(line, [invoice], GUESS + round(_NAME * alike), [*reasons, said("the payer has another name")])
 
 
 def _alike(line: ReadLine, invoice: OpenInvoice) -> float:
     return similarity(plain_name(line.counterparty), plain_name(invoice.client_name))
 
 
-def _option(line: ReadLine, invoices: Sequence[OpenInvoice], score: int, reasons: Sequence[str]) -> Option:
+def _option(line: ReadLine, invoices: Sequence[OpenInvoice], score: int, reasons: Sequence[Said]) -> Option:
     """The line's money over these invoices in their order, never more than is open on each."""
     left = line.amount
     parts = []
@@ -175,4 +188,5 @@ def _option(line: ReadLine, invoices: Sequence[OpenInvoice], score: int, reasons
         left -= part
         parts.append(Part(invoice.id, invoice.number, part))
     first = invoices[0]
-    return Option(first.client_id, first.client_name, tuple(parts), score, tuple(reasons), left)
+    is_part = line.amount < sum(invoice.remaining for invoice in invoices)
+    return Option(first.client_id, first.client_name, tuple(parts), score, tuple(reasons), left, is_part)

@@ -4,9 +4,24 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from nudgepay.money import format_money
+from nudgepay.sentences import Said
+
 Confidence = Literal["sure", "likely", "guess", "none"]
 SURE, LIKELY, GUESS = 100, 60, 30
 """The least score of each confidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """An amount inside of a sentence: English by itself, and as the reader writes it where a page shows it."""
+
+    minor: int
+    currency: str
+
+    def __str__(self) -> str:
+        """For the command line."""
+        return format_money(self.minor, self.currency, "en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +48,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One way to book a line: all of it for invoices of one client; `left` is what no part takes."""
+    """One way to book a line: all of it for invoices of one client; `left` is what no part takes.
+
+    `is_part`: more than the line is open on these invoices.
+    """
 
     client_id: int
     client_name: str
     parts: tuple[Part, ...]
     score: int
-    reasons: tuple[str, ...]
+    reasons: tuple[Said, ...]
     left: int = 0
+    is_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +72,7 @@ class Proposal:
     confidence: Confidence
     chosen: Option | None = None
     options: tuple[Option, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Said, ...] = ()
 
     @property
     def score(self) -> int:

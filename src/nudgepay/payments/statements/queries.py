@@ -41,6 +41,11 @@ class Listed:
     proposal: Proposal
     twins: tuple[Twin, ...] = ()
 
+    @property
+    def is_sure(self) -> bool:
+        """A sure proposal, and no payment on the books that looks the same."""
+        return self.line.state == "waiting" and self.proposal.confidence == "sure" and not self.twins
+
 
 def noon(day: date) -> datetime:
     """When money of a day is taken to have come: 12:00 UTC."""
@@ -92,14 +97,18 @@ def as_read(line: BankLine) -> ReadLine:
     )
 
 
-def list_lines(session: Session, *, now: datetime, everything: bool = False) -> Iterator[Listed]:
+def list_lines(
+    session: Session, *, now: datetime, everything: bool = False, statement_id: int | None = None
+) -> Iterator[Listed]:
     """Lines that wait, with their proposals, oldest first; or every line, those decided without one.
 
-    They come as they are read, and are forgotten as they go: ten thousands do not fill the memory.
+    All, or those of one statement. They come as they are read, and are forgotten as they go: ten thousands do not
+    fill the memory.
     """
     books = read_books(session, now=now)
     twins = _twins(session)
     query = select(BankLine).order_by(BankLine.booked_on, BankLine.id)
+    query = query if statement_id is None else query.where(BankLine.statement_id == statement_id)
     chosen = query if everything else query.where(BankLine.state == "waiting")
     for line in session.scalars(chosen.execution_options(yield_per=CHUNK)):
         session.expunge(line)

@@ -1,7 +1,8 @@
 """Keeping a file's lines: all of them or none, each once, whichever files hold it."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -16,10 +17,13 @@ from nudgepay.db import Database
 from nudgepay.invoices.importing.faults import RowFault
 from nudgepay.payments.models import BankLine, BankStatement
 from nudgepay.payments.reopening import tell_waiting
+from nudgepay.payments.statements.layouts import Layout
 from nudgepay.payments.statements.lines import ReadLine, ReadStatement, dedup_keys
 from nudgepay.payments.statements.queries import known_keys
 from nudgepay.payments.statements.reading import read_statements
+from nudgepay.payments.statements.saved import saved_layouts
 
+SAMPLES = 10
 CHUNK = 1_000
 ONE_FILE_AT_A_TIME = 0x6E706266  # "npbf": two overlapping files must not wait for each other's lines
 
@@ -28,7 +32,8 @@ ONE_FILE_AT_A_TIME = 0x6E706266  # "npbf": two overlapping files must not wait f
 class StatementReport:
     """What a file came to: lines kept, lines that were known, and what was passed over.
 
-    `same_file` is True when the file was imported before, byte for byte.
+    `same_file` is True when the file was imported before, byte for byte. `sums` are what came in by currency,
+    `sample` the first lines, `statements` the ids of what is kept of the file, now or since before.
     """
 
     format: str = ""
@@ -41,12 +46,37 @@ class StatementReport:
     reversals: int = 0
     same_file: bool = False
     errors: list[RowFault] = field(default_factory=list)
+    sums: Counter[str] = field(default_factory=Counter)
+    sample: list[ReadLine] = field(default_factory=list)
+    statements: list[int] = field(default_factory=list)
+
+    def add(self, statement: ReadStatement) -> None:
+        """Count what a part of the file holds."""
+        self.format = statement.format
+        self.accounts += 1
+        self.lines += len(statement.lines)
+        self.debits += statement.debits
+        self.pending += statement.pending
+        self.reversals += sum(line.is_reversal for line in statement.lines)
+        for line in statement.lines:
+            self.sums[line.currency] += 0 if line.is_reversal else line.amount
+        self.sample += statement.lines[: SAMPLES - len(self.sample)]
 
     def document(self) -> dict[str, Any]:
         """The shape of `statements import --json`."""
         names = ("format", "accounts", "lines", "kept", "known", "reversals", "debits", "pending", "same_file")
         counts = {name: getattr(self, name) for name in names}
         return {**counts, "errors": [fault.document() for fault in self.errors]}
+
+
+@dataclass(frozen=True, slots=True)
+class _Keeping:
+    """What every step of one file's keeping is told."""
+
+    session: Session
+    digest: str
+    report: StatementReport
+    tell: Callable[[int], None]
 
 
 def import_statement(
@@ -59,75 +89,97 @@ def import_statement(
     locale: str | None = None,
     currency: str = "",
     account: str = "",
+    layout: Layout | None = None,
     dry_run: bool = False,
+    name: str | None = None,
+    progress: Callable[[int], None] = lambda lines: None,
+    then: Callable[[Session, StatementReport], None] = lambda session, report: None,
 ) -> StatementReport:
     """Read a file and, unless anything in it is wrong, keep its lines in one transaction; a dry run keeps none.
 
+    `layout` is what a person said of a CSV file's columns, `name` the file's own; `then` is part of that transaction.
     Faults are in the report; raises UsageError when a CSV file's columns are not found.
     """
-    found, errors = read_statements(raw, mapping=mapping, locale=locale, currency=currency, account=account)
-    report = StatementReport(accounts=len(found), errors=errors)
+    with db.transaction() as session:
+        named = [layout] if layout is not None else saved_layouts(session)
+    found, errors = read_statements(
+        raw, mapping=mapping, locale=locale, currency=currency, account=account, named=named
+    )
+    report = StatementReport(errors=errors)
     for statement in found:
-        report.format = statement.format
-        report.lines += len(statement.lines)
-        report.debits += statement.debits
-        report.pending += statement.pending
-        report.reversals += sum(line.is_reversal for line in statement.lines)
+        report.add(statement)
     if errors:
         return report
-    digest = hashlib.sha256(raw).hexdigest()
     with db.transaction() as session:
-        (_count if dry_run else _keep)(session, digest, found, report, now=now, actor=actor)
+        keeping = _Keeping(session, hashlib.sha256(raw).hexdigest(), report, progress)
+        if dry_run:
+            _count(keeping, found)
+        else:
+            _keep(keeping, found, name=name, now=now, actor=actor)
+        then(session, report)
     return report
 
 
-def _count(
-    session: Session,
-    digest: str,
-    found: Sequence[ReadStatement],
-    report: StatementReport,
-    *,
-    now: datetime,
-    actor: str,
-) -> None:
-    seen = select(BankStatement.id).where(BankStatement.digest == digest)
-    report.same_file = session.scalar(seen) is not None
+def _count(keeping: _Keeping, found: Sequence[ReadStatement]) -> None:
+    report, done = keeping.report, 0
+    known = _known_as(keeping.session, keeping.digest)
+    report.same_file, report.statements = known is not None, [known] if known is not None else []
     for statement in found:
         for chunk in _chunks(_named(statement)):
-            report.known += len(known_keys(session, [key for key, _ in chunk]))
+            report.known += len(known_keys(keeping.session, [key for key, _ in chunk]))
+            done += len(chunk)
+            keeping.tell(done)
     report.kept = report.lines - report.known
 
 
-def _keep(
-    session: Session,
-    digest: str,
-    found: Sequence[ReadStatement],
-    report: StatementReport,
-    *,
-    now: datetime,
-    actor: str,
-) -> None:
+def _keep(keeping: _Keeping, found: Sequence[ReadStatement], *, name: str | None, now: datetime, actor: str) -> None:
+    session, report, done = keeping.session, keeping.report, 0
     session.execute(select(func.pg_advisory_xact_lock(ONE_FILE_AT_A_TIME)))
     for ordinal, statement in enumerate(found):
-        name = digest if ordinal == 0 else f"{digest}:{ordinal}"
-        statement_id = _add_statement(session, name, statement, now=now, actor=actor)
-        if statement_id is None:
+        digest = keeping.digest if ordinal == 0 else f"{keeping.digest}:{ordinal}"
+        known = _known_as(session, digest)
+        if known is not None:
             report.same_file = True
             report.known += len(statement.lines)
+            report.statements.append(known)
             continue
+        kept = _statement(statement, digest=digest, name=name, now=now, actor=actor)
+        session.add(kept)
+        session.flush()
         for chunk in _chunks(_named(statement)):
-            _add_lines(session, statement_id, chunk)
-        kept = session.scalar(select(func.count()).where(BankLine.statement_id == statement_id)) or 0
-        report.kept += kept
-        report.known += len(statement.lines) - kept
-        audit.record(
-            session,
-            actor=actor,
-            action="statement.import",
-            subject=f"bank_statements:{statement_id}",
-            after={"format": statement.format, "lines": len(statement.lines), "kept": kept},
-        )
+            _add_lines(session, kept.id, chunk)
+            done += len(chunk)
+            keeping.tell(done)
+        _settle(keeping, kept, statement, actor=actor)
     tell_waiting(session, actor=actor)
+
+
+def _settle(keeping: _Keeping, kept: BankStatement, statement: ReadStatement, *, actor: str) -> None:
+    """Lines that other files held already are not this statement's."""
+    session, report, lines = keeping.session, keeping.report, len(statement.lines)
+    new = session.scalar(select(func.count()).where(BankLine.statement_id == kept.id)) or 0
+    kept.held = {
+        "lines": lines,
+        "known": lines - new,
+        "debits": statement.debits,
+        "pending": statement.pending,
+        "reversals": sum(line.is_reversal for line in statement.lines),
+    }
+    report.kept += new
+    report.known += lines - new
+    report.statements.append(kept.id)
+    audit.record(
+        session,
+        actor=actor,
+        action="statement.import",
+        subject=f"bank_statements:{kept.id}",
+        after={"format": statement.format, "lines": lines, "kept": new},
+    )
+
+
+def _known_as(session: Session, digest: str) -> int | None:
+    """The statement that this part of the file was kept as before."""
+    return session.scalar(select(BankStatement.id).where(BankStatement.digest == digest))
 
 
 def _named(statement: ReadStatement) -> Iterator[tuple[str, ReadLine]]:
@@ -139,24 +191,19 @@ def _chunks(named: Iterator[tuple[str, ReadLine]]) -> Iterator[list[tuple[str, R
         yield chunk
 
 
-def _add_statement(
-    session: Session, digest: str, statement: ReadStatement, *, now: datetime, actor: str
-) -> int | None:
-    """The new statement's id, or None when the file is known."""
+def _statement(
+    statement: ReadStatement, *, digest: str, name: str | None, now: datetime, actor: str
+) -> BankStatement:
     period_from, period_to = statement.period()
-    return session.scalar(
-        insert(BankStatement)
-        .values(
-            digest=digest,
-            account=statement.account,
-            format=statement.format,
-            period_from=period_from,
-            period_to=period_to,
-            imported_at=now,
-            imported_by=actor,
-        )
-        .on_conflict_do_nothing(index_elements=["digest"])
-        .returning(BankStatement.id)
+    return BankStatement(
+        digest=digest,
+        account=statement.account,
+        format=statement.format,
+        period_from=period_from,
+        period_to=period_to,
+        imported_at=now,
+        imported_by=actor,
+        name=name,
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any, Protocol
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload, undefer
@@ -10,8 +11,7 @@ from sqlalchemy.orm import Session, joinedload, undefer
 from nudgepay import audit
 from nudgepay.errors import Conflict, NotFound
 from nudgepay.invoices.models import Invoice
-from nudgepay.payments.uploads.choices import Choices
-from nudgepay.payments.uploads.models import ImportUpload
+from nudgepay.payments.uploads.models import INVOICES, ImportUpload
 
 KEPT = timedelta(days=7)
 """How long a file waits for its person before it is forgotten."""
@@ -23,10 +23,21 @@ class UploadMoved(Conflict):
     """The upload is not where the person saw it."""
 
 
-def store_upload(session: Session, *, name: str, content: bytes, choices: Choices, actor: str) -> ImportUpload:
+class Choosing(Protocol):
+    """How a person says that a file is read."""
+
+    def document(self) -> dict[str, Any]:
+        """As it is stored."""
+        ...
+
+
+def store_upload(
+    session: Session, *, name: str, content: bytes, choices: Choosing, actor: str, kind: str = INVOICES
+) -> ImportUpload:
     """Keep a file as it came; nothing of it is on the books."""
     shown = "".join(sign for sign in name if sign.isprintable())[-LONGEST_NAME:].strip()
     upload = ImportUpload(
+        kind=kind,
         name=shown or "file",
         content=content,
         digest=hashlib.sha256(content).hexdigest(),
@@ -41,9 +52,12 @@ def store_upload(session: Session, *, name: str, content: bytes, choices: Choice
     return upload
 
 
-def upload_by_id(session: Session, upload_id: int, *, lock: bool = False, content: bool = False) -> ImportUpload:
-    """The upload; raises NotFound."""
+def upload_by_id(
+    session: Session, upload_id: int, *, lock: bool = False, content: bool = False, kind: str | None = None
+) -> ImportUpload:
+    """The upload; raises NotFound, also for one of another kind."""
     query = select(ImportUpload).where(ImportUpload.id == upload_id).execution_options(populate_existing=True)
+    query = query.where(ImportUpload.kind == kind) if kind else query
     query = query.options(undefer(ImportUpload.content)) if content else query
     found = session.scalar(query.with_for_update() if lock else query)
     if found is None:
@@ -51,37 +65,50 @@ def upload_by_id(session: Session, upload_id: int, *, lock: bool = False, conten
     return found
 
 
-def newest_uploads(session: Session) -> Sequence[ImportUpload]:
+def newest_uploads(session: Session, *, kind: str = INVOICES) -> Sequence[ImportUpload]:
     """The uploads of late, newest first."""
-    query = select(ImportUpload).where(ImportUpload.state != "discarded").order_by(ImportUpload.id.desc())
+    query = select(ImportUpload).where(ImportUpload.state != "discarded", ImportUpload.kind == kind)
+    query = query.order_by(ImportUpload.id.desc())
     return session.scalars(query.limit(NEWEST)).all()
 
 
-def ask_for_check(session: Session, upload_id: int, choices: Choices) -> ImportUpload:
-    """Let the whole file be read on trial, in this way. Raises NotFound, UploadMoved once it is being imported."""
-    upload = upload_by_id(session, upload_id, lock=True)
+def ask_for_check(
+    session: Session, upload_id: int, choices: Choosing | None = None, *, kind: str | None = None
+) -> ImportUpload:
+    """Let the whole file be read on trial, in this way or as before.
+
+    Raises NotFound, UploadMoved once it is being imported.
+    """
+    upload = upload_by_id(session, upload_id, lock=True, kind=kind)
     if upload.state not in {"choosing", "checking", "checked", "failed"}:
         raise UploadMoved("this file is imported, or thrown away, already")
-    upload.choices, upload.state, upload.report, upload.error = choices.document(), "checking", None, None
+    upload.choices = choices.document() if choices is not None else upload.choices
+    upload.state, upload.report, upload.error = "checking", None, None
     upload.rows_done = upload.attempts = 0
     return upload
 
 
-def ask_for_import(session: Session, upload_id: int, *, actor: str) -> ImportUpload:
-    """Let it be imported as it was checked. Raises NotFound, UploadMoved unless it was checked well."""
-    upload = upload_by_id(session, upload_id, lock=True)
+def ask_for_import(
+    session: Session, upload_id: int, *, actor: str, kind: str | None = None, unseen: bool = False
+) -> ImportUpload:
+    """Let it be imported as it was checked; `unseen`: at once, for a file of which a fault keeps all of it out.
+
+    Raises NotFound, UploadMoved unless it was checked well.
+    """
+    upload = upload_by_id(session, upload_id, lock=True, kind=kind)
     if upload.state in {"importing", "done"}:
         return upload
-    if upload.state != "checked" or upload.report is None or upload.report["faults"]:
+    is_checked = upload.state == "checked" and upload.report is not None and not upload.report["faults"]
+    if not is_checked and not (unseen and upload.state == "choosing"):
         raise UploadMoved("this file was not checked, or is not right yet; look at it again")
     upload.state, upload.rows_done, upload.attempts = "importing", 0, 0
     audit.record(session, actor=actor, action="upload.import", subject=f"import_uploads:{upload_id}")
     return upload
 
 
-def discard_upload(session: Session, upload_id: int, *, actor: str) -> None:
+def discard_upload(session: Session, upload_id: int, *, actor: str, kind: str | None = None) -> None:
     """Forget a file that was not imported. Raises NotFound, UploadMoved once it is being imported."""
-    upload = upload_by_id(session, upload_id, lock=True)
+    upload = upload_by_id(session, upload_id, lock=True, kind=kind)
     if upload.state == "discarded":
         return
     if upload.state in {"importing", "done"}:

@@ -5,24 +5,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 from nudgepay.errors import UsageError
-from nudgepay.invoices.importing.cells import Record, as_text
+from nudgepay.invoices.importing.cells import Record
 from nudgepay.invoices.importing.columns import missing, resolve
 from nudgepay.invoices.importing.layouts import PLAIN, Layout
 from nudgepay.invoices.importing.opening import open_records
 from nudgepay.invoices.importing.reading import header_names
 from nudgepay.invoices.importing.recognising import TITLE_ROWS, Recognised, Wishes, recognise
+from nudgepay.invoices.importing.samples import Column, likely_header, sample_columns
 
 SAMPLES = 3
-LONGEST_SAMPLE = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the file, the field that it fills as things stand, and what its first rows hold."""
-
-    name: str
-    field: str
-    samples: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +67,11 @@ def _recognised(first: list[Record], wishes: Wishes, saved: Sequence[Layout]) ->
     else:
         remark = known.remark
     if known.layout.name == PLAIN and missing(resolve(known.layout, known.names), given=("currency",)):
-        at = _likely_header(first)
+        at = likely_header(first[:TITLE_ROWS])
         known = Recognised(known.layout, header_names(first[at]), iter(first[at + 1 :]), remark)
     return known, remark
 
 
-def _likely_header(first: list[Record]) -> int:
-    """The first record that is as wide as the table: titles above it have fewer cells."""
-    widths = [sum(bool(as_text(cell).strip()) for cell in record.cells) for record in first[:TITLE_ROWS]]
-    return next(at for at, width in enumerate(widths) if width == max(widths) or width >= max(2, max(widths) - 1))
-
-
 def _columns(names: Sequence[str], found: dict[str, list[str]], samples: list[Record]) -> tuple[Column, ...]:
     fields = {column: target for target, columns in found.items() for column in columns}
-    return tuple(
-        Column(
-            name,
-            fields.get(name, ""),
-            tuple(as_text(record.cells[at])[:LONGEST_SAMPLE] if at < len(record.cells) else "" for record in samples),
-        )
-        for at, name in enumerate(names)
-        if name
-    )
+    return sample_columns(names, fields, samples)

@@ -10,11 +10,13 @@ from nudgepay.db import Base
 
 WAITING = frozenset({"checking", "importing"})
 """States in which a process has something to do."""
+INVOICES, STATEMENT = "invoices", "statement"
+"""What a file is of."""
 STATES = ("choosing", "checking", "checked", "importing", "done", "failed", "discarded")
 
 
 class ImportUpload(Base):
-    """A file. `choices` is what its sender said of it, `report` what reading it came to.
+    """A file of a `kind`. `choices` is what its sender said of it, `report` what reading it came to.
 
     `content` is forgotten once it is done with. `attempts` counts who began the present work. The invoices that it
     created lie between `first_invoice_id` and `last_invoice_id` and were created at `written_at`.
@@ -33,6 +35,7 @@ class ImportUpload(Base):
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    kind: Mapped[str] = mapped_column(server_default=text("'invoices'"))
     name: Mapped[str]
     content: Mapped[bytes | None] = mapped_column(deferred=True)
     digest: Mapped[str]

@@ -4,13 +4,24 @@ from typing import Any
 
 from nudgepay.invoices.importing.faults import RowFault
 from nudgepay.payments.rows import Change, ImportReport
+from nudgepay.payments.statements.lines import ReadLine
+from nudgepay.payments.statements.storing import StatementReport
 
 MOST_FAULTS = 5_000
 """Faults that are kept; the rest is counted."""
 
 
-def stored(report: ImportReport) -> dict[str, Any]:
+def stored(report: ImportReport | StatementReport) -> dict[str, Any]:
     """The report as JSON; amounts in minor units."""
+    told = _of_statement(report) if isinstance(report, StatementReport) else _of_invoices(report)
+    return {
+        **told,
+        "faults": len(report.errors),
+        "errors": [_fault(fault) for fault in report.errors[:MOST_FAULTS]],
+    }
+
+
+def _of_invoices(report: ImportReport) -> dict[str, Any]:
     return {
         "rows": report.rows,
         "created": report.created,
@@ -23,10 +34,28 @@ def stored(report: ImportReport) -> dict[str, Any]:
         "remark": report.remark,
         "encoding": report.encoding,
         "sheet": report.sheet,
-        "faults": len(report.errors),
-        "errors": [_fault(fault) for fault in report.errors[:MOST_FAULTS]],
         "totals": {currency: list(sums) for currency, sums in sorted(report.totals.items())},
         "changes": [_change(change) for change in report.changes] if not report.errors else [],
+    }
+
+
+def _of_statement(report: StatementReport) -> dict[str, Any]:
+    return {
+        **{name: value for name, value in report.document().items() if name != "errors"},
+        "sums": dict(sorted(report.sums.items())),
+        "statements": report.statements,
+        "sample": [_line(line) for line in report.sample],
+    }
+
+
+def _line(line: ReadLine) -> dict[str, Any]:
+    return {
+        "booked_on": line.booked_on.isoformat(),
+        "amount": line.amount,
+        "currency": line.currency,
+        "counterparty": line.counterparty,
+        "purpose": line.purpose,
+        "reference": line.reference,
     }
 
 

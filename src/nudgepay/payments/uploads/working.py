@@ -17,9 +17,11 @@ from nudgepay.errors import OperationalError, UsageError
 from nudgepay.invoices.importing.rows import Defaults
 from nudgepay.payments.importing import run_import
 from nudgepay.payments.rows import ImportReport
+from nudgepay.payments.statements.choices import StatementChoices
+from nudgepay.payments.statements.storing import StatementReport, import_statement
 from nudgepay.payments.uploads.actions import upload_by_id
 from nudgepay.payments.uploads.choices import Choices
-from nudgepay.payments.uploads.models import WAITING, ImportUpload
+from nudgepay.payments.uploads.models import STATEMENT, WAITING, ImportUpload
 from nudgepay.payments.uploads.reporting import stored
 
 MOST_ATTEMPTS = 3
@@ -69,7 +71,10 @@ def run_upload(db: Database, upload_id: int, *, defaults: Defaults, now: datetim
         if upload is None:
             return None
         try:
-            _work(db, upload, defaults=defaults, now=now)
+            if upload.kind == STATEMENT:
+                _keep_statement(db, upload, now=now)
+            else:
+                _work(db, upload, defaults=defaults, now=now)
         except UsageError as error:
             _end(db, upload, "choosing", error=str(error))
         except OperationalError:
@@ -135,6 +140,34 @@ def _work(db: Database, upload: ImportUpload, *, defaults: Defaults, now: dateti
         _end(db, upload, "checked", report=report)
 
 
+def _keep_statement(db: Database, upload: ImportUpload, *, now: datetime) -> None:
+    """Its lines are kept and wait for a person; nothing is booked by that."""
+    choices = StatementChoices(**upload.choices)
+    is_trial = upload.state == "checking"
+
+    def settle(session: Session, report: StatementReport) -> None:
+        if not is_trial:
+            values = {"state": "done", "content": None, "report": stored(report), "rows_done": report.lines}
+            _settle(session, upload, {**values, "written_at": func.now(), "updated_at": func.now()})
+
+    report = import_statement(
+        db,
+        upload.content or b"",
+        now=now,
+        actor=upload.created_by,
+        locale=choices.locale or None,
+        currency=choices.currency,
+        account=choices.account,
+        layout=choices.layout(),
+        dry_run=is_trial,
+        name=upload.name,
+        progress=_teller(db, upload.id),
+        then=settle,
+    )
+    if is_trial or report.errors:
+        _end(db, upload, "checked", report=report)
+
+
 def _settle_import(session: Session, upload: ImportUpload, report: ImportReport, newest: int) -> None:
     """Part of the transaction that writes the books. Raises TakenOver when the file is settled already."""
     span = text(
@@ -157,7 +190,12 @@ def _settle_import(session: Session, upload: ImportUpload, report: ImportReport,
 
 
 def _end(
-    db: Database, upload: ImportUpload, state: str, *, report: ImportReport | None = None, error: str | None = None
+    db: Database,
+    upload: ImportUpload,
+    state: str,
+    *,
+    report: ImportReport | StatementReport | None = None,
+    error: str | None = None,
 ) -> None:
     values = {"state": state, "report": stored(report) if report else None, "error": error, "updated_at": func.now()}
     with db.transaction() as session:

@@ -34,6 +34,7 @@ SECTIONS = (
             Place(N_("Today"), "/", "today", Permission.TODAY_READ, "t"),
             Place(N_("Invoices"), "/invoices", "invoice", Permission.INVOICE_READ, "i"),
             Place(N_("Clients"), "/clients", "client", Permission.CLIENT_READ, "c"),
+            Place(N_("Bank statements"), "/payments/statements", "bank", Permission.PAYMENT_WRITE, "b"),
             Place(N_("Plan"), "/plan", "plan", Permission.PLAN_READ, "p"),
             Place(N_("Letters"), "/letters", "letter", Permission.LETTER_READ, "l"),
             Place(N_("Insights"), "/insights", "insight", Permission.INSIGHT_READ, "n"),
@@ -53,6 +54,15 @@ SECTIONS = (
             Place(N_("Operations"), "/operations", "operation", Permission.OPERATION_READ, "o"),
             Place(N_("Runs"), "/runs", "run", Permission.LETTER_READ, "r"),
             Place(N_("Audit log"), "/audit", "shield", Permission.AUDIT_READ, "a"),
+            Place(N_("Exports"), "/exports", "download", Permission.BOOKS_EXPORT, "x"),
+        ),
+    ),
+    Section(
+        N_("Access"),
+        (
+            Place(N_("Operators"), "/operators", "person", Permission.OPERATOR_READ, "u"),
+            Place(N_("Tokens"), "/tokens", "lock", Permission.TOKEN_READ, "k"),
+            Place(N_("Approvals"), "/approvals", "check", Permission.APPROVAL_READ, "v"),
         ),
     ),
 )

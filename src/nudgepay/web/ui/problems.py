@@ -31,6 +31,7 @@ SENTENCES: dict[str, str] = {
     "invalid": N_("This value is not known."),
     "unknown_currency": N_("This is no currency such as EUR."),
     "not_days": N_("Give a number of days from 0 to 365."),
+    "column_chosen_twice": N_("Two columns are chosen for the same field; choose one of them."),
     "mapping_name": N_("This name is taken by a known kind of file; choose another one."),
     "number_twice": N_("This number stands in the file before; each invoice has one line."),
     "lines_disagree": N_("The lines of this invoice contradict each other here."),
@@ -53,6 +54,13 @@ SENTENCES: dict[str, str] = {
     "zip_bomb": N_("The file would unpack to a multiple of its size; save it as CSV."),
     "too_many_columns": N_("There are more than 200 columns; leave out what is not needed."),
     "too_many_cells": N_("This line has more cells than there are columns; look for a stray separator."),
+    "zip": N_("This is a ZIP archive; unpack it and bring each file in it."),
+    "no_statement": N_("This is no bank statement: neither camt.053 nor a table of columns."),
+    "other_message": N_("This is another kind of message, such as camt.052 or camt.054; ask your bank for camt.053."),
+    "forbidden_xml": N_("It declares a document type or entities, which no bank writes; it was not read."),
+    "xml": N_("From here on it is no well-formed XML; fetch the file again from your bank."),
+    "too_deep": N_("It is nested deeper than any statement; fetch the file again from your bank."),
+    "too_many_faults": N_("There are more than 1,000 mistakes; correct those above first."),
     "too_many_rows": N_("There are more than 50,000 rows; split the file."),
 }
 """What is not here is shown in the domain's own words."""

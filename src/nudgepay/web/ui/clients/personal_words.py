@@ -23,6 +23,7 @@ TABLES: dict[str, str] = {
     "totp_factors": N_("Second factor"),
     "recovery_codes": N_("Recovery codes"),
     "known_devices": N_("Known devices"),
+    "invitations": N_("Invitation of an operator"),
     "sign_in_limits": N_("Counted tries to sign in"),
     "operators": N_("Operator"),
 }

@@ -9,19 +9,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
 from nudgepay.access.permissions import Permission
-from nudgepay.errors import NotFound, UsageError
+from nudgepay.errors import UsageError
 from nudgepay.invoices.importing.columns import OPTIONAL, REQUIRED
 from nudgepay.invoices.importing.guessing import guessed
 from nudgepay.invoices.importing.layouts import presets
 from nudgepay.invoices.importing.saved import save_mapping, saved_layouts
 from nudgepay.invoices.validation import FieldError
-from nudgepay.payments.uploads.actions import UploadMoved, ask_for_check, upload_by_id
+from nudgepay.payments.uploads.actions import ask_for_check, upload_by_id
 from nudgepay.payments.uploads.choices import AS_FOUND, BY_COLUMNS, Choices, checked_choices
 from nudgepay.payments.uploads.looking import Look, look_at
-from nudgepay.payments.uploads.models import ImportUpload
+from nudgepay.payments.uploads.models import INVOICES, ImportUpload
 from nudgepay.web.deps import ReadSessionDep
 from nudgepay.web.ui import choosing
-from nudgepay.web.ui.importing.background import work_soon
+from nudgepay.web.ui.files.background import work_soon
+from nudgepay.web.ui.files.columns import chosen_columns, column_problems, ensure_readable, given_fields
 from nudgepay.web.ui.importing.titles import title_of
 from nudgepay.web.ui.page import Page, allowed
 from nudgepay.web.ui.problems import Problems, problems_of
@@ -30,7 +31,6 @@ from nudgepay.web.ui.words import N_
 
 router = APIRouter()
 ImportPage = Annotated[Page, allowed(Permission.INVOICE_IMPORT)]
-MOST_FIELDS = 500
 FIELD_NAMES = {
     "client_name": N_("Client: name"),
     "client_email": N_("Client: e-mail address"),
@@ -62,18 +62,14 @@ def columns(page: ImportPage, session: ReadSessionDep, upload_id: RowId) -> Resp
 @router.post("/import/{upload_id}/columns")
 async def change(page: ImportPage, upload_id: RowId, request: Request) -> Response:
     """Read the whole file on trial in this way; with a name, keep the way for the next file like it."""
-    form = await request.form(max_fields=MOST_FIELDS)
-    given = {key: value for key, value in form.items() if isinstance(value, str)}
-    return await run_in_threadpool(_change, page, upload_id, given)
+    return await run_in_threadpool(_change, page, upload_id, await given_fields(request))
 
 
 def _change(page: Page, upload_id: int, given: Mapping[str, str]) -> Response:
     with page.runtime.db.transaction() as session:
         upload = _upload(session, upload_id)
         names = [column.name for column in _look(session, upload, Choices(sheet=given.get("sheet", ""))).columns]
-        chosen = {
-            name: field for at, name in enumerate(names) if (field := given.get(f"column-{at}", "")) in FIELD_NAMES
-        }
+        chosen = chosen_columns(given, names, FIELD_NAMES)
         typed = _typed(given, chosen)
         try:
             choices = checked_choices(
@@ -88,8 +84,7 @@ def _change(page: Page, upload_id: int, given: Mapping[str, str]) -> Response:
             if given.get("save_as", "").strip() and choices.how == BY_COLUMNS:
                 _save(session, given["save_as"], choices, page.actor)
         except UsageError as error:
-            problems = _problems(page, error)
-            return _form(page, session, upload, typed, problems, given=given)
+            return _form(page, session, upload, typed, column_problems(page, error), given=given)
         ask_for_check(session, upload_id, choices)
         size = upload.size
     work_soon(page.runtime, upload_id, size=size)
@@ -109,19 +104,14 @@ def _typed(given: Mapping[str, str], chosen: Mapping[str, str]) -> Choices:
 
 
 def _save(session: Session, name: str, choices: Choices, actor: str) -> None:
-    try:
-        save_mapping(
-            session,
-            name=name,
-            columns=choices.columns,
-            locale=choices.locale or None,
-            currency=choices.currency or None,
-            actor=actor,
-        )
-    except FieldError:
-        raise
-    except UsageError as error:
-        raise FieldError("name", "mapping_name", str(error)) from error
+    save_mapping(
+        session,
+        name=name,
+        columns=choices.columns,
+        locale=choices.locale or None,
+        currency=choices.currency or None,
+        actor=actor,
+    )
 
 
 def _ensure_understood(page: Page, found: Look) -> None:
@@ -129,14 +119,6 @@ def _ensure_understood(page: Page, found: Look) -> None:
         named = ", ".join(page.gettext(FIELD_NAMES[name]) for name in found.lacking)
         told = page.gettext("No column fills: %(fields)s. Choose one for each.") % {"fields": named}
         raise FieldError("columns", "lacking", told)
-
-
-def _problems(page: Page, error: UsageError) -> Problems:
-    if isinstance(error, FieldError) and error.field == "columns":
-        return Problems(columns=error.reason)
-    if not isinstance(error, FieldError):
-        return Problems(columns=str(error))
-    return problems_of(page, error)
 
 
 def _form(
@@ -192,9 +174,4 @@ def _look(session: Session, upload: ImportUpload, choices: Choices) -> Look:
 
 
 def _upload(session: Session, upload_id: int) -> ImportUpload:
-    upload = upload_by_id(session, upload_id, content=True)
-    if upload.state == "discarded":
-        raise NotFound("this file was thrown away")
-    if upload.content is None or upload.state in {"importing", "done"}:
-        raise UploadMoved("this file is imported already")
-    return upload
+    return ensure_readable(upload_by_id(session, upload_id, content=True, kind=INVOICES))

@@ -18,10 +18,10 @@ from nudgepay.payments.uploads.choices import Choices
 from nudgepay.payments.uploads.looking import Look, look_at
 from nudgepay.web.deps import ReadSessionDep, SessionDep
 from nudgepay.web.ui import choosing
-from nudgepay.web.ui.importing.background import work_soon
+from nudgepay.web.ui.files.background import work_soon
+from nudgepay.web.ui.files.faults import problem_of_file
 from nudgepay.web.ui.importing.titles import title_of
 from nudgepay.web.ui.page import Page, allowed
-from nudgepay.web.ui.problems import sentence
 
 router = APIRouter()
 ImportPage = Annotated[Page, allowed(Permission.INVOICE_IMPORT)]
@@ -65,8 +65,7 @@ def upload(page: ImportPage, file: UploadFile, locale: Annotated[str, Form(max_l
         try:
             found = look_at(content, wishes=choices.wishes(), saved=saved_layouts(session))
         except Unreadable as error:
-            problem = sentence(page, error.fault.code, error.fault.message)
-            return _show(page, session, problem=_at_line(page, error.fault.line, problem), locale=locale)
+            return _show(page, session, problem=problem_of_file(page, error), locale=locale)
         except UsageError as error:
             return _show(page, session, problem=str(error), locale=locale)
         kept = store_upload(session, name=file.filename or "", content=content, choices=choices, actor=page.actor)
@@ -82,10 +81,6 @@ def _go_on(page: Page, upload_id: int, found: Look, *, is_clear: bool, size: int
         return page.go(f"/import/{upload_id}/columns")
     work_soon(page.runtime, upload_id, size=size)
     return page.go(f"/import/{upload_id}")
-
-
-def _at_line(page: Page, line: int, problem: str) -> str:
-    return page.gettext("Line %(line)s: %(problem)s") % {"line": line, "problem": problem} if line > 1 else problem
 
 
 def _show(page: Page, session: Session, *, problem: str = "", locale: str = "") -> Response:

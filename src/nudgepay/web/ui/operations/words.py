@@ -61,6 +61,11 @@ JOBS: dict[str, tuple[str, str, str]] = {
         N_("Closes promises whose day is over."),
         N_("The promises that end now."),
     ),
+    "expire_approvals": (
+        N_("Close old requests"),
+        N_("Closes requests for a second person whose time is over."),
+        N_("Nothing worth naming."),
+    ),
     "retry_stalled": (
         N_("Help lost workers"),
         N_("Asks again for what a lost worker had in hand."),

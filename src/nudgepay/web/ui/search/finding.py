@@ -35,6 +35,7 @@ ACTS = (
     Goal(N_("Import"), "/import", "upload", Permission.INVOICE_IMPORT),
     Goal(N_("What needs a person"), "/tasks", "warn", Permission.TODAY_READ),
     Goal(N_("What came in"), "/payments", "money", Permission.INVOICE_READ),
+    Goal(N_("Bank lines that wait"), "/payments/statements/waiting", "bank", Permission.PAYMENT_WRITE),
     Goal(N_("Your account"), "/account", "person", Permission.ACCOUNT_WRITE),
 )
 GOALS = (

@@ -71,7 +71,7 @@ def gather(session: Session, page: Page) -> dict[str, Any]:
         "today": today_of(page),
         "owed": [(one, cells_of(one)) for one in owed],
         "came_in": _income(came_in),
-        "next_letters": next_letters(session, terms=terms_of(page.runtime.settings), now=page.now),
+        "next_letters": next_letters(session, seen.next_clients, terms=terms_of(page.runtime.settings), now=page.now),
         "held": seen.held,
         "tasks": [(one, kind_of(one.kind)) for one in in_order(seen.tasks)],
         "amnesty": seen.amnesty,

@@ -12,12 +12,15 @@ Ends = Literal["there", "here"]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`ends`: it ends by itself when the matter is settled `there`, or `here` when a person has seen to it."""
+    """`ends`: it ends by itself when the matter is settled `there`, or `here` when a person has seen to it.
+    `place` is the page on which that is done, if it is none of a client, an invoice, a letter or a job.
+    """
 
     title: str
     cure: str
     icon: str = "warn"
     ends: Ends = "there"
+    place: str = ""
 
 
 KINDS: dict[str, Kind] = {
@@ -58,11 +61,16 @@ KINDS: dict[str, Kind] = {
         N_("Part payments that Stripe does not know"), N_("Tell Stripe by hand"), "card"
     ),
     "stripe.key_rejected": Kind(N_("Stripe refuses our key"), N_("Enter a key that works"), "card"),
-    "statement.waiting": Kind(N_("Bank lines that wait"), N_("Say which invoice they pay"), "bank"),
+    "statement.waiting": Kind(
+        N_("Bank lines that wait"), N_("Say which invoice they pay"), "bank", place="/payments/statements/waiting"
+    ),
     "sender.not_ready": Kind(N_("The mail relay cannot be used"), N_("Look at the sender"), "send"),
     "mailing.unknown": Kind(N_("Statements and thanks in doubt"), N_("Look whether they left"), "letter"),
     "mailing.failed": Kind(N_("Statements and thanks refused"), N_("Look why"), "letter", "here"),
     "mailing.poisoned": Kind(N_("Statements and thanks that cannot be written"), N_("Look why"), "letter", "here"),
+    "approval.waiting": Kind(
+        N_("Acts that take a second person"), N_("Say yes or no at Approvals"), "shield", place="/approvals"
+    ),
     "job.failed": Kind(N_("Jobs that fail"), N_("Look at Operations"), "operation"),
     "job.abandoned": Kind(N_("Jobs that never ended"), N_("Look at Operations"), "operation"),
 }
