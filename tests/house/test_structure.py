@@ -40,6 +40,7 @@ DOORS = {
     "ledger.py",
     "nudges",
     "payments",
+    "privacy",
     "readiness",
     "web",
 }

@@ -30,6 +30,8 @@ class Permission(StrEnum):
     SENDING_SWITCH = "sending:switch"
     SETTING_READ = "setting:read"
     AUDIT_READ = "audit:read"
+    PRIVACY_EXPORT = "privacy:export"
+    PRIVACY_ERASE = "privacy:erase"
     OPERATOR_READ = "operator:read"
     OPERATOR_WRITE = "operator:write"
     TOKEN_READ = "token:read"  # noqa: S105  # the name of a permission
@@ -91,6 +93,7 @@ _MANAGEMENT = (
         _P.TEMPLATE_WRITE,
         _P.SENDING_SWITCH,
         _P.JOB_RUN,
+        _P.PRIVACY_EXPORT,
         _P.APPROVAL_DECIDE,
     }
 )

@@ -35,6 +35,8 @@ from nudgepay.payments.terms import stripe_terms
 from nudgepay.payments.uploads.actions import forget_uploads
 from nudgepay.payments.uploads.working import is_waiting as is_upload_waiting
 from nudgepay.payments.uploads.working import run_uploads
+from nudgepay.privacy.expiring import expire
+from nudgepay.privacy.terms import retention_years
 from nudgepay.readiness.audit_log import check_audit_log
 
 Figures = dict[str, Any]
@@ -245,3 +247,10 @@ def run_retention(job: JobContext) -> Figures:
             "uploads": forget_uploads(session),
             "routine_runs": ledger.forget_routine(session, days=ROUTINE_DAYS, most=MOST_FORGOTTEN),
         }
+
+
+def run_erase_expired(job: JobContext) -> Figures:
+    """Erase what was kept by law of people who were erased, once its term is over."""
+    years = retention_years(job.runtime.settings)
+    with job.runtime.db.transaction() as session:
+        return dict(expire(session, years=years, now=job.now, actor=job.actor))

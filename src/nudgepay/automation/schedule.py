@@ -140,6 +140,13 @@ SCHEDULE: tuple[Job, ...] = (
         "one look; in a night after a month's end, a scan of the books for each month, 24 at most",
     ),
     Job(
+        "erase_expired",
+        "29 3 * * * 0",
+        jobs.run_erase_expired,
+        "Erase what the law kept of erased people, past its term",
+        "a look at the invoices and bookings of people who were erased",
+    ),
+    Job(
         "retention",
         "17 3 * * * 0",
         jobs.run_retention,

@@ -22,6 +22,7 @@ from nudgepay.cli import (
     operators,
     payments,
     plan,
+    privacy,
     processes,
     schedules,
     schema,
@@ -77,6 +78,7 @@ app.add_typer(mailings.app, name="mailings")
 app.add_typer(operators.app, name="operators")
 app.add_typer(sending.app, name="sending")
 app.add_typer(audit.app, name="audit")
+app.add_typer(privacy.app, name="privacy")
 app.add_typer(suppressions.suppressions, name="suppressions")
 app.add_typer(tokens.app, name="tokens")
 

@@ -11,8 +11,23 @@ from nudgepay.nudges import models as nudges
 from nudgepay.nudges.mailings import models as mailings
 from nudgepay.payments import models as payments
 from nudgepay.payments.uploads import models as uploads
+from nudgepay.privacy import models as privacy
 from nudgepay.schema_lifecycle import models as schema
 
-ROOMS = (schema, audit, ledger, access, delegation, invoices, payments, uploads, nudges, answers, mailings, insights)
+ROOMS = (
+    schema,
+    audit,
+    ledger,
+    access,
+    delegation,
+    invoices,
+    payments,
+    uploads,
+    nudges,
+    answers,
+    mailings,
+    privacy,
+    insights,
+)
 
 METADATA = Base.metadata

@@ -101,6 +101,11 @@ JOBS: dict[str, tuple[str, str, str]] = {
         N_("Tells of runs that began and never ended."),
         N_("Nothing worth naming."),
     ),
+    "erase_expired": (
+        N_("Erase what is past its term"),
+        N_("Erases what the law kept of erased people, once its years are over."),
+        N_("A look at the books of people who were erased."),
+    ),
     "retention": (
         N_("Forget"),
         N_("Deletes what nobody may use again: used signatures, and routine runs of long ago."),
