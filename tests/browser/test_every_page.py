@@ -26,9 +26,10 @@ VARIANTS = (
 """The same pages with another body."""
 EXAMPLES = {
     "invoice_id": "SELECT r.invoice_id FROM reminders r JOIN invoices i ON i.id = r.invoice_id"
-    " WHERE r.letter_id IS NOT NULL AND i.status = 'open' ORDER BY i.id LIMIT 1",
-    "client_id": "SELECT min(client_id) FROM letters",
-    "contact_id": "SELECT min(id) FROM contacts WHERE client_id = (SELECT min(client_id) FROM letters)",
+    " WHERE r.letter_id IS NOT NULL AND i.status = 'open' ORDER BY i.next_at, i.id LIMIT 1",
+    "client_id": "SELECT client_id FROM invoices WHERE status = 'open' ORDER BY next_at, id LIMIT 1",
+    "contact_id": "SELECT min(id) FROM contacts WHERE client_id ="
+    " (SELECT client_id FROM invoices WHERE status = 'open' ORDER BY next_at, id LIMIT 1)",
     "letter_id": "SELECT id FROM letters WHERE state = 'unknown'",
     "run_id": "SELECT id FROM runs ORDER BY id LIMIT 1",
     "name": "SELECT 'default'",
