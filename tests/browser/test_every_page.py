@@ -26,11 +26,11 @@ VARIANTS = (
 """The same pages with another body."""
 EXAMPLES = {
     "invoice_id": "SELECT r.invoice_id FROM reminders r JOIN invoices i ON i.id = r.invoice_id"
-    " WHERE r.letter_id IS NOT NULL AND i.status = 'open' ORDER BY i.id LIMIT 1",
-    "client_id": "SELECT min(client_id) FROM letters",
-    "contact_id": "SELECT min(id) FROM contacts WHERE client_id = (SELECT min(client_id) FROM letters)",
+    " WHERE r.letter_id IS NOT NULL AND i.status = 'open' ORDER BY i.next_at, i.id LIMIT 1",
+    "client_id": "SELECT client_id FROM invoices WHERE status = 'open' ORDER BY next_at, id LIMIT 1",
+    "contact_id": "SELECT min(id) FROM contacts WHERE client_id ="
+    " (SELECT client_id FROM invoices WHERE status = 'open' ORDER BY next_at, id LIMIT 1)",
     "letter_id": "SELECT id FROM letters WHERE state = 'unknown'",
-    "operator_id": "SELECT min(id) FROM operators",
     "run_id": "SELECT id FROM runs ORDER BY id LIMIT 1",
     "name": "SELECT 'default'",
     "version": "SELECT 1",
@@ -40,6 +40,13 @@ EXAMPLES = {
     "line_id": "SELECT min(id) FROM bank_lines WHERE state = 'waiting'",
     "template": "SELECT 'overdue'",
     "language": "SELECT 'de'",
+    "operator_id": "SELECT min(id) FROM operators",
+    "approval_id": "INSERT INTO approvals (kind, act, params, digest, reason, state, asked_by, expires_at, alone)"
+    " SELECT 'single', 'operator.grant_superadmin', jsonb_build_object('operator', min(id)), gen_random_uuid()::text,"
+    " 'She takes over in December', 'waiting', min(id), now() + interval '1 hour', false FROM operators RETURNING id",
+    "token_id": "INSERT INTO service_tokens (prefix, secret_hash, pepper_id, name, scopes, created_by, expires_at)"
+    " SELECT left(md5(random()::text), 10), 'x', 'none', 'Nightly copy', '[\"books:export\"]', min(id),"
+    " now() + interval '90 days' FROM operators RETURNING id",
 }
 """One that exists, for each name that a path may hold."""
 OF_A_MOMENT = frozenset(

@@ -9,7 +9,7 @@ ROWS = [line for line in (ROOT / "docs" / "attacks.md").read_text().splitlines()
 
 def test_every_attack_has_one_row_with_a_test_or_a_reason() -> None:
     assert [row.split("|")[1].strip() for row in ROWS] == [
-        f"A{n}" for n in [*range(1, 16), *range(19, 32), *range(37, 51), 62, 63]
+        f"A{n}" for n in [*range(1, 34), *range(37, 51), 62, 63, 64, 67]
     ]
     assert [row for row in ROWS if "::" not in row and "later: " not in row] == []
 

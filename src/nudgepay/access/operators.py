@@ -87,11 +87,19 @@ def operator_by_email(session: Session, email: str) -> Operator:
     return found
 
 
+def operator_by_id(session: Session, operator_id: int) -> Operator:
+    """The operator; raises NotFound."""
+    found = session.get(Operator, operator_id, populate_existing=True)
+    if found is None:
+        raise NotFound("there is no such operator")
+    return found
+
+
 def change_role(session: Session, operator: Operator, role: Role, *, actor: str) -> None:
     """Give another role; it counts from the next request on. Raises LastSuperadmin."""
     before = {"role": operator.role}
     if role is not Role.SUPERADMIN:
-        _ensure_another_superadmin(session, operator)
+        ensure_another_superadmin(session, operator)
     if PERMISSIONS[role] > PERMISSIONS[Role(operator.role)]:
         unprove_sessions_of(session, operator.id)
     operator.role = role
@@ -130,14 +138,23 @@ def reset_second_factor(session: Session, operator: Operator, *, actor: str) -> 
 
 def disable_operator(session: Session, operator: Operator, *, actor: str) -> None:
     """End every session and let nobody sign in so again. Raises LastSuperadmin."""
-    _ensure_another_superadmin(session, operator)
+    ensure_another_superadmin(session, operator)
     session.execute(update(Operator).where(Operator.id == operator.id).values(disabled_at=func.now()))
     end_sessions_of(session, operator.id)
     forget_devices(session, operator.id)
-    audit.record(session, actor=actor, action="operator.disable", subject=f"operators:{operator.id}")
+    before = {"role": operator.role}
+    audit.record(session, actor=actor, action="operator.disable", subject=f"operators:{operator.id}", before=before)
 
 
-def _ensure_another_superadmin(session: Session, operator: Operator) -> None:
+def enable_operator(session: Session, operator: Operator, *, actor: str) -> None:
+    """Let somebody who was disabled sign in again, in the old role."""
+    session.execute(update(Operator).where(Operator.id == operator.id).values(disabled_at=None))
+    after = {"role": operator.role}
+    audit.record(session, actor=actor, action="operator.enable", subject=f"operators:{operator.id}", after=after)
+
+
+def ensure_another_superadmin(session: Session, operator: Operator) -> None:
+    """Raises LastSuperadmin when nobody else who works here may do everything."""
     working = select(Operator.id).where(Operator.role == Role.SUPERADMIN, Operator.disabled_at.is_(None))
     ids = set(session.scalars(working.order_by(Operator.id).with_for_update()))
     if ids == {operator.id}:

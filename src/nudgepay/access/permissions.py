@@ -30,8 +30,14 @@ class Permission(StrEnum):
     SENDING_SWITCH = "sending:switch"
     SETTING_READ = "setting:read"
     AUDIT_READ = "audit:read"
+    PRIVACY_EXPORT = "privacy:export"
+    PRIVACY_ERASE = "privacy:erase"
     OPERATOR_READ = "operator:read"
     OPERATOR_WRITE = "operator:write"
+    TOKEN_READ = "token:read"  # noqa: S105  # the name of a permission
+    TOKEN_WRITE = "token:write"  # noqa: S105  # the name of a permission
+    APPROVAL_READ = "approval:read"
+    APPROVAL_DECIDE = "approval:decide"
     ACCOUNT_WRITE = "account:write"
 
 
@@ -64,6 +70,8 @@ _EVERYTHING_READ = _BOOKS | {
     _P.SETTING_READ,
     _P.AUDIT_READ,
     _P.OPERATOR_READ,
+    _P.TOKEN_READ,
+    _P.APPROVAL_READ,
     _P.BOOKS_EXPORT,
 }
 _DAILY_WORK = _BOOKS | {
@@ -85,6 +93,8 @@ _MANAGEMENT = (
         _P.TEMPLATE_WRITE,
         _P.SENDING_SWITCH,
         _P.JOB_RUN,
+        _P.PRIVACY_EXPORT,
+        _P.APPROVAL_DECIDE,
     }
 )
 

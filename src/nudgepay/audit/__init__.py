@@ -5,7 +5,15 @@ outsider recomputes the chain.
 """
 
 from nudgepay.audit.models import AuditCheckpoint, AuditEvent, AuditSeal
-from nudgepay.audit.origins import acting_from, forget_origins
+from nudgepay.audit.origins import acting_from, forget_origins, forget_origins_of
 from nudgepay.audit.recording import record
 
-__all__ = ["AuditCheckpoint", "AuditEvent", "AuditSeal", "acting_from", "forget_origins", "record"]
+__all__ = [
+    "AuditCheckpoint",
+    "AuditEvent",
+    "AuditSeal",
+    "acting_from",
+    "forget_origins",
+    "forget_origins_of",
+    "record",
+]

@@ -1,6 +1,6 @@
 """Where acts come from: said once by the edge, part of all that is recorded meanwhile, forgotten on demand."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -37,10 +37,14 @@ def forget_origins(
         wanted = wanted.where(AuditEvent.actor == of)
     if before is not None:
         wanted = wanted.where(AuditEvent.at < before)
-    ids = list(session.scalars(wanted.limit(most)))
+    return forget_origins_of(session, list(session.scalars(wanted.limit(most))), actor=actor)
+
+
+def forget_origins_of(session: Session, ids: Collection[int], *, actor: str) -> int:
+    """Forget where these records came from; returns how many still said so."""
     if not ids:
         return 0
-    forgotten = int(session.scalar(text("SELECT audit_forget_origins(:ids)"), {"ids": ids}) or 0)
+    forgotten = int(session.scalar(text("SELECT audit_forget_origins(:ids)"), {"ids": list(ids)}) or 0)
     after = {"records": forgotten, "first": min(ids), "last": max(ids)}
     record(session, actor=actor, action="audit.forget", subject="table:audit_events", after=after)
     return forgotten

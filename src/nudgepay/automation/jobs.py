@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nudgepay import ledger
+from nudgepay.access.approvals import expire_overdue, is_any_overdue
 from nudgepay.access.sweeping import is_any_left, sweep
 from nudgepay.audit.running import audit_keys, seal_log
 from nudgepay.audit.sealing import is_sealing_needed
@@ -34,6 +35,8 @@ from nudgepay.payments.terms import stripe_terms
 from nudgepay.payments.uploads.actions import forget_uploads
 from nudgepay.payments.uploads.working import is_waiting as is_upload_waiting
 from nudgepay.payments.uploads.working import run_uploads
+from nudgepay.privacy.expiring import expire
+from nudgepay.privacy.terms import retention_years
 from nudgepay.readiness.audit_log import check_audit_log
 
 Figures = dict[str, Any]
@@ -58,6 +61,18 @@ def run_nudge_pass(job: JobContext) -> Figures:
     )
     document = report.as_document()
     return {key: value for key, value in document.items() if isinstance(value, int)}
+
+
+def has_overdue_approvals(job: JobContext) -> bool:
+    """True when a request is out of time."""
+    with job.runtime.db.transaction() as session:
+        return is_any_overdue(session)
+
+
+def run_expire_approvals(job: JobContext) -> Figures:
+    """Close requests for a second person whose time is over."""
+    with job.runtime.db.transaction() as session:
+        return {"expired": expire_overdue(session)}
 
 
 def has_unknowns(job: JobContext) -> bool:
@@ -232,3 +247,10 @@ def run_retention(job: JobContext) -> Figures:
             "uploads": forget_uploads(session),
             "routine_runs": ledger.forget_routine(session, days=ROUTINE_DAYS, most=MOST_FORGOTTEN),
         }
+
+
+def run_erase_expired(job: JobContext) -> Figures:
+    """Erase what was kept by law of people who were erased, once its term is over."""
+    years = retention_years(job.runtime.settings)
+    with job.runtime.db.transaction() as session:
+        return dict(expire(session, years=years, now=job.now, actor=job.actor))

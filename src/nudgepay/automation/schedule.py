@@ -101,6 +101,13 @@ SCHEDULE: tuple[Job, ...] = (
         "half a minute of one processor for 50,000 rows; one transaction for the whole file",
         jobs.has_uploads,
     ),
+    Job(
+        "expire_approvals",
+        "*/5 * * * * 35",
+        jobs.run_expire_approvals,
+        "Close requests for a second person whose time is over",
+        is_needed=jobs.has_overdue_approvals,
+    ),
     Job("flag_abandoned", "*/10 * * * * 40", jobs.run_flag_abandoned, "Tell of runs that never ended"),
     Job(
         "seal_audit",
@@ -131,6 +138,13 @@ SCHEDULE: tuple[Job, ...] = (
         jobs.run_close_months,
         "Work out the figures of months that have ended",
         "one look; in a night after a month's end, a scan of the books for each month, 24 at most",
+    ),
+    Job(
+        "erase_expired",
+        "29 3 * * * 0",
+        jobs.run_erase_expired,
+        "Erase what the law kept of erased people, past its term",
+        "a look at the invoices and bookings of people who were erased",
     ),
     Job(
         "retention",

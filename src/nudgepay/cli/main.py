@@ -22,6 +22,7 @@ from nudgepay.cli import (
     operators,
     payments,
     plan,
+    privacy,
     processes,
     schedules,
     schema,
@@ -29,6 +30,7 @@ from nudgepay.cli import (
     statements,
     stripe,
     suppressions,
+    tokens,
 )
 from nudgepay.cli.demo.command import demo
 from nudgepay.cli.doctor import doctor
@@ -76,7 +78,9 @@ app.add_typer(mailings.app, name="mailings")
 app.add_typer(operators.app, name="operators")
 app.add_typer(sending.app, name="sending")
 app.add_typer(audit.app, name="audit")
+app.add_typer(privacy.app, name="privacy")
 app.add_typer(suppressions.suppressions, name="suppressions")
+app.add_typer(tokens.app, name="tokens")
 
 
 def _version(wanted: bool) -> None:

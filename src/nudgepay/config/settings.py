@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     admin_totp_secret: SecretStr | None = None
     audit_signing_key: SecretStr | None = None
     audit_anchor_dir: Path | None = None
+    erasure_ledger_dir: Path | None = None
+    retention_years: int | None = Field(default=None, ge=0, le=100)
     session_https_only: bool = True
     session_cookie_same_site: Literal["lax", "strict", "none"] = "lax"
     session_idle_minutes: int = Field(default=30, ge=1)

@@ -64,6 +64,10 @@ class Outbox:
     def close(self) -> None:
         """Nothing is held open."""
 
+    def forget(self, message_id: str) -> None:
+        """Take a message away; nothing when it is not there."""
+        self._path(message_id).unlink(missing_ok=True)
+
     def _path(self, message_id: str) -> Path:
         return self.directory / f"{ensure_message_id(message_id)}.eml"
 

@@ -1,6 +1,7 @@
 """The transport and the source of acceptance that the settings ask for."""
 
 import ssl
+from collections.abc import Iterable
 from pathlib import Path
 
 from nudgepay.config import Settings
@@ -79,3 +80,11 @@ def _relay(settings: Settings) -> Relay:
         username=settings.smtp_username,
         step_timeout=settings.smtp_timeout_seconds,
     )
+
+
+def forget_messages(settings: Settings, message_ids: Iterable[str]) -> None:
+    """Take messages out of the local outbox, where there is one."""
+    if settings.mail_transport == "outbox":
+        outbox = Outbox(settings.nudgepay_home / "outbox")
+        for message_id in message_ids:
+            outbox.forget(message_id)

@@ -90,7 +90,10 @@ class PaymentClaim(Base):
 
 
 class SendingSwitch(Base):
-    """The big switch: one row. `paused_at` set means that nothing leaves."""
+    """The big switch: one row. `paused_at` set means that nothing leaves.
+
+    `restored_at`: this database came out of a backup then, and nobody has let it send since.
+    """
 
     __tablename__ = "sending_switch"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -100,6 +103,7 @@ class SendingSwitch(Base):
     reason: Mapped[str | None]
     changed_by: Mapped[str]
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    restored_at: Mapped[datetime | None]
 
 
 class CronSignature(Base):

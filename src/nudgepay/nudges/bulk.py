@@ -23,7 +23,7 @@ from nudgepay.invoices.queries import lock_client, lock_invoices
 from nudgepay.nudges.changes import Change
 from nudgepay.nudges.invoice_filters import Filters
 from nudgepay.nudges.invoice_list import invoice_page
-from nudgepay.payments.books import reallocate
+from nudgepay.payments.books import clients_with_money, reallocate
 
 Act = Literal["pause", "resume", "reminders_off", "reminders_on", "release", "void"]
 ACTS: frozenset[str] = frozenset(get_args(Act))
@@ -156,8 +156,14 @@ def _act_on(
         _act(session, act, invoice, until=until, now=now, actor=actor)
     if act == "void":
         session.flush()
-        for client_id in sorted({invoice.client_id for invoice in invoices}):
+        for client_id in sorted(_touched_by_money(session, invoices)):
             reallocate(session, client_id, now=now)
+
+
+def _touched_by_money(session: Session, invoices: Sequence[Invoice]) -> set[int]:
+    """The clients whose books a void may change: where no money is known and none is on its way, it cannot."""
+    doubtful = {invoice.client_id for invoice in invoices if invoice.money_state != "unpaid"}
+    return doubtful | clients_with_money(session, {invoice.client_id for invoice in invoices})
 
 
 def _act(session: Session, act: Act, invoice: Invoice, *, until: date | None, now: datetime, actor: str) -> None:

@@ -6,9 +6,13 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from nudgepay import audit
+from nudgepay.access.acts import RESUME_RESTORED
+from nudgepay.access.approvals import consume, consume_at_the_machine
+from nudgepay.access.sessions import SignedIn
 from nudgepay.errors import Conflict
 from nudgepay.nudges.answers import SendingSwitch
 
+RESTORED = "restored from a backup: look at what has happened since, then ask a second person to let it send"
 FIRST_START = "first start: look at `nudgepay plan`, then `nudgepay sending resume`"
 
 
@@ -65,16 +69,50 @@ def pause_sending(
     return switch
 
 
+def note_restored(session: Session, *, restored_at: datetime, environment: str, actor: str) -> None:
+    """This database came out of a backup: nothing leaves until two people have looked at what it does not know."""
+    _locked_switch(session, environment=environment, actor=actor, seen=None)
+    session.execute(
+        text(
+            "UPDATE sending_switch SET paused_at = now(), reason = :reason, restored_at = :restored_at,"
+            " changed_by = :actor, changed_at = now()"
+        ),
+        {"reason": RESTORED, "restored_at": restored_at, "actor": actor},
+    )
+    after = {"reason": RESTORED, "restored_at": restored_at.isoformat()}
+    audit.record(session, actor=actor, action="sending.restored", subject="sending_switch:1", after=after)
+
+
+def resuming_restored(switch: SendingSwitch) -> dict[str, str] | None:
+    """What a second person must have approved before this switch may be turned on; None when nobody need."""
+    return {"restored_at": switch.restored_at.isoformat()} if switch.restored_at is not None else None
+
+
 def resume_sending(
-    session: Session, *, environment: str, actor: str, reason: str | None = None, seen: datetime | None = None
+    session: Session,
+    *,
+    environment: str,
+    actor: str,
+    reason: str | None = None,
+    seen: datetime | None = None,
+    signed: SignedIn | None = None,
 ) -> int:
     """Letters may leave again; returns how many reminders were held only by the pause.
 
-    Raises SwitchMoved when the switch is not as it was `seen` (its `changed_at`; None does not ask).
+    Raises SwitchMoved when the switch is not as it was `seen` (its `changed_at`; None does not ask), and NotCovered
+    for a restored database that nobody has approved. `signed`: the operator who acts; None at the machine itself.
     """
     switch = _locked_switch(session, environment=environment, actor=actor, seen=seen)
+    if (params := resuming_restored(switch)) is not None:
+        if signed is not None:
+            consume(session, RESUME_RESTORED, params, by=signed)
+        else:
+            consume_at_the_machine(session, RESUME_RESTORED, params, actor=actor)
     session.execute(
-        text("UPDATE sending_switch SET paused_at = NULL, reason = NULL, changed_by = :actor, changed_at = now()"),
+        text(
+            "UPDATE sending_switch SET paused_at = NULL, reason = NULL, restored_at = NULL, changed_by = :actor,"
+            " changed_at = now()"
+        ),
         {"actor": actor},
     )
     woken = session.execute(

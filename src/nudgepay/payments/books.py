@@ -55,6 +55,12 @@ def reallocate(session: Session, client_id: int, *, now: datetime) -> Outcome:
     return outcome
 
 
+def clients_with_money(session: Session, client_ids: Collection[int]) -> set[int]:
+    """Those of these clients of whom the books hold money facts, whatever became of these."""
+    query = select(MoneyFact.client_id).where(MoneyFact.client_id.in_(client_ids)).distinct()
+    return set(session.scalars(query))
+
+
 def _live_facts(session: Session, client_id: int) -> list[Fact]:
     query = select(MoneyFact).where(
         MoneyFact.client_id == client_id, MoneyFact.voided_at.is_(None), MoneyFact.problem.is_(None)

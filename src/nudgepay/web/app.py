@@ -47,6 +47,7 @@ def create_app(runtime: Runtime) -> Shortcut:
     app.state.runtime = runtime
     app.state.readiness = readiness
     app.state.misses = Misses()
+    app.state.token_misses = Misses()
     webhook = stripe_webhook(writer, lambda: accepted_secrets(runtime.settings.secret("stripe_webhook_secret")))
     app.router.routes.append(Route(STRIPE_HOOK, webhook, methods=["POST"]))
     for room in (probes, cron, mail, assets, showing, receipt, documents, statement, telling, unsubscribing, *ROOMS):

@@ -12,6 +12,7 @@ from starlette.types import Scope
 from nudgepay import log
 from nudgepay.config import Settings
 from nudgepay.errors import NudgePayError, OperationalError
+from nudgepay.web.bearer import TokenRefused
 from nudgepay.web.misses import TooManyUnknownLinks
 from nudgepay.web.rendering import render
 from nudgepay.web.ui.failing import failure_page
@@ -72,6 +73,9 @@ def add_error_handlers(app: FastAPI, settings: Settings) -> None:
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, NudgePayError)
         headers = {}
+        if isinstance(error, TokenRefused):
+            content = {"error": HTTPStatus(error.status).phrase.lower(), "detail": str(error)}
+            return JSONResponse(content, error.status, headers=dict(error.headers))
         if isinstance(error, TooManyUnknownLinks):
             headers["Retry-After"] = str(error.retry_after)
         elif isinstance(error, OperationalError):

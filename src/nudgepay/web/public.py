@@ -20,6 +20,7 @@ PUBLIC = frozenset(
         "/webhooks/mail",
         "/internal/run-reminders",
         "/login",
+        "/join/{token}",
         "/outbox",
         "/outbox/{letter_id}",
         "/outbox/{letter_id}/html",

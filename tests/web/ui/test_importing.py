@@ -26,6 +26,7 @@ from nudgepay.payments.uploads.choices import Choices
 from nudgepay.payments.uploads.models import ImportUpload
 from nudgepay.payments.uploads.working import run_upload, run_uploads
 from nudgepay.runtime import Runtime
+from nudgepay.web.ui.importing import background
 from web.ui.books import HOSTILE, add_client, csv_file, invoices_of
 from web.ui.desk import Desk
 
@@ -33,6 +34,12 @@ DEFAULTS = Defaults("de", "Europe/Berlin", "DE")
 GOOD = csv_file(
     "Lindner,klara@lindner.example,A-1,2099-03-31,EUR,480.00", "Park,m@park.example,A-2,2020-01-31,USD,99.50"
 )
+
+
+@pytest.fixture(autouse=True)
+def every_small_file_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, the next page tells the end."""
+    monkeypatch.setattr(background, "AWAITED_SECONDS", 60.0)
 
 
 def bring(desk: Desk, content: bytes, name: str = "invoices.csv", **fields: str) -> Response:

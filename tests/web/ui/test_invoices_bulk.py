@@ -11,6 +11,7 @@ from nudgepay import clock, ledger
 from nudgepay.access.permissions import Role
 from nudgepay.invoices.actions import create_client, create_invoice, switch_reminders
 from nudgepay.invoices.models import Invoice
+from nudgepay.payments.bank import record_transfer
 from nudgepay.runtime import Runtime
 from nudgepay.web.app import create_app
 from web.ui.desk import Desk
@@ -218,6 +219,16 @@ def test_more_than_can_be_shown_and_taken_back_is_not_chosen_at_once(desk: Desk,
     alone = desk.post("/invoices/bulk", {"action": "void", "everything": "yes", "query": "q=1001", "row": ["1:1"]})
     assert "Void 1 invoice" in alone.text
     assert "M-1001" in alone.text
+
+
+def test_what_was_paid_on_voided_invoices_becomes_credit(desk: Desk, runtime: Runtime, ids: list[int]) -> None:
+    with runtime.db.transaction() as session:
+        record_transfer(session, numbers=["B-1"], amount="20", occurred_at=NOW, now=NOW, actor="t")
+    desk.post("/invoices/bulk/confirm", {"action": "void", "row": chosen(runtime, ids)})
+    assert column(runtime, ids, "status") == ["void"] * 3
+    assert column(runtime, ids, "amount_paid") == [0, 0, 0]
+    with runtime.db.transaction() as session:
+        assert session.scalar(text("SELECT count(*) FROM allocations")) == 0
 
 
 def test_an_act_that_is_none_is_not_shown_and_not_taken_back(desk: Desk, runtime: Runtime, ids: list[int]) -> None:

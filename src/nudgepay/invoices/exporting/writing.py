@@ -56,12 +56,17 @@ def write_json(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[V
     count = 0
     stream.write("[")
     for row in rows:
-        named = {name: _json(value) for name, value in zip(columns, row, strict=True)}
         stream.write(",\n" if count else "\n")
-        stream.write(json.dumps(named, ensure_ascii=False))
+        stream.write(json_row(columns, row))
         count += 1
     stream.write("\n]\n")
     return count
+
+
+def json_row(columns: Sequence[str], row: Sequence[Value]) -> str:
+    """One row as a JSON object."""
+    named = {name: _json(value) for name, value in zip(columns, row, strict=True)}
+    return json.dumps(named, ensure_ascii=False)
 
 
 def _json(value: Value) -> str | int | None:

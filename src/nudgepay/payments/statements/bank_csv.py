@@ -171,8 +171,9 @@ class _RowReader:
     def _field(self, row: RawRow, name: str, check: Callable[[str], T], missing: str | None) -> T | None:
         text = self._cell(row, name) or missing or ""
         if not text:
+            is_unsaid = name == "currency" and name not in self._layout.columns
             hint = "; name it with --currency" if name == "currency" else ""
-            self._fault(row, name, "missing", f"must not be empty{hint}")
+            self._fault(row, name, "no_currency" if is_unsaid else "missing", f"must not be empty{hint}")
             return None
         try:
             return check(text)

@@ -6,9 +6,14 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
+from sqlalchemy.orm import Session
 from starlette.responses import HTMLResponse, Response
 
+from nudgepay.access.acts import BULK_RELEASE, RELEASE_MANY
+from nudgepay.access.approvals import approval as approval_of
+from nudgepay.access.approvals import consume
 from nudgepay.access.permissions import Permission
+from nudgepay.access.trust import NotCovered
 from nudgepay.invoices.actions import release_amnesty
 from nudgepay.nudges.amnesty import (
     COUNTED,
@@ -23,6 +28,7 @@ from nudgepay.nudges.amnesty import (
 from nudgepay.nudges.preview import Span
 from nudgepay.nudges.queries import load_calendar, load_rules
 from nudgepay.web.deps import ReadSessionDep, SessionDep
+from nudgepay.web.ui.approvals.asking import ask_second_person, ensure_fresh
 from nudgepay.web.ui.page import Page, allowed
 from nudgepay.web.ui.row_ids import HIGHEST, row_id_of
 
@@ -109,10 +115,39 @@ def release(
     client: Annotated[str, Form(max_length=20)] = "",
     imported: Annotated[str, Form(alias="import", max_length=20)] = "",
     through: Annotated[int, Form(ge=0, le=HIGHEST)] = 0,
+    approval: Annotated[int, Form(ge=0, le=HIGHEST)] = 0,
+    reason: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:
-    """Let them be chased: what was released meanwhile is not counted twice, what came since the preview waits."""
+    """Let them be chased: what was released meanwhile is not counted twice, what came since the preview waits.
+
+    Many at once take a second person; `approval` names the request whose invoices are meant.
+    """
     which = Waiting(row_id_of(client), row_id_of(imported), through)
-    ids = waiting_ids(session, which) if everything else invoice
+    ids = _asked_for(page, session, approval) if approval else sorted(set(invoice))
+    ids = waiting_ids(session, which) if everything and not approval else ids
+    if len(ids) > BULK_RELEASE:
+        ensure_fresh(page)
+        try:
+            consume(session, RELEASE_MANY, {"invoices": ids}, by=page.signed)
+        except NotCovered:
+            return _ask(page, session, ids, which, reason, everything=bool(everything))
     count = release_amnesty(session, ids, now=page.now, actor=page.actor)
     told = page.ngettext("%(num)s invoice is released.", "%(num)s invoices are released.", count) % {"num": count}
     return page.go("/amnesty", told=told)
+
+
+def _asked_for(page: Page, session: Session, approval_id: int) -> list[int]:
+    """The invoices of a request of one's own; none of anybody else's or of another act."""
+    found = approval_of(session, approval_id)
+    is_own = found.asked_by == page.signed.operator_id and found.act == RELEASE_MANY.name
+    return list(found.params["invoices"]) if is_own else []
+
+
+def _ask(page: Page, session: Session, ids: list[int], which: Waiting, reason: str, *, everything: bool) -> Response:
+    fields = [("invoice", str(id_)) for id_ in ids]
+    if everything:
+        given = {"everything": 1, "through": ids[-1], "client": which.client_id, "import": which.import_id}
+        fields = [(name, str(value)) for name, value in given.items() if value is not None]
+    return ask_second_person(
+        page, session, RELEASE_MANY, {"invoices": ids}, why=reason, path="/amnesty/release", fields=fields
+    )

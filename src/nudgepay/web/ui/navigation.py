@@ -54,6 +54,15 @@ SECTIONS = (
             Place(N_("Operations"), "/operations", "operation", Permission.OPERATION_READ, "o"),
             Place(N_("Runs"), "/runs", "run", Permission.LETTER_READ, "r"),
             Place(N_("Audit log"), "/audit", "shield", Permission.AUDIT_READ, "a"),
+            Place(N_("Exports"), "/exports", "download", Permission.BOOKS_EXPORT, "x"),
+        ),
+    ),
+    Section(
+        N_("Access"),
+        (
+            Place(N_("Operators"), "/operators", "person", Permission.OPERATOR_READ, "u"),
+            Place(N_("Tokens"), "/tokens", "lock", Permission.TOKEN_READ, "k"),
+            Place(N_("Approvals"), "/approvals", "check", Permission.APPROVAL_READ, "v"),
         ),
     ),
 )

@@ -28,6 +28,7 @@ from nudgepay.web.ui.cookies import TOLD_SECONDS, Cookies
 from nudgepay.web.ui.csrf import ensure_own_form, token_for
 from nudgepay.web.ui.navigation import navigation
 from nudgepay.web.ui.next_page import SAFE, nearest_page, wanted_page
+from nudgepay.web.ui.refusals import note_refusal
 from nudgepay.web.ui.rendering import environment_for
 from nudgepay.web.ui.words import language_of, translations
 
@@ -175,6 +176,8 @@ def guard(
         if request.method not in SAFE:
             await ensure_own_form(request, token_for(runtime.settings, signed.session_key))
         if not signed.may(permission):
+            if request.method not in SAFE:
+                await run_in_threadpool(note_refusal, runtime, signed.actor, request, NotAllowed.__name__)
             raise NotAllowed(f"your role ({signed.role}) may not do this; it takes {permission}")
         if not unenrolled and runtime.settings.requires_second_factor and not signed.has_second_factor:
             raise SecondFactorNeeded

@@ -29,6 +29,7 @@ SENTENCES: dict[str, str] = {
     "date": N_("This is no date, or could be two; write 2026-03-31, or choose whose conventions the file follows."),
     "not_a_day": N_("Choose a day from today on."),
     "invalid": N_("This value is not known."),
+    "no_currency": N_("No column names the currency; choose one for the whole file where you say how it is read."),
     "unknown_currency": N_("This is no currency such as EUR."),
     "not_days": N_("Give a number of days from 0 to 365."),
     "column_chosen_twice": N_("Two columns are chosen for the same field; choose one of them."),

@@ -13,9 +13,14 @@ from nudgepay.web.ui import (
     signing_in,
     statements,
     texts,
+    tokens,
 )
+from nudgepay.web.ui.approvals import deciding
+from nudgepay.web.ui.approvals import pages as approvals
 from nudgepay.web.ui.audit import exporting as audit_export
 from nudgepay.web.ui.audit import listing as audit_log
+from nudgepay.web.ui.exports import everything
+from nudgepay.web.ui.exports import pages as exports
 from nudgepay.web.ui.invoice import routes as invoice
 from nudgepay.web.ui.invoices import bulk, editing, exporting, making, saved_views
 from nudgepay.web.ui.invoices import listing as invoices
@@ -23,6 +28,8 @@ from nudgepay.web.ui.letters import deciding as letter_decisions
 from nudgepay.web.ui.letters import letter, runs
 from nudgepay.web.ui.letters import listing as letters
 from nudgepay.web.ui.operations import history, jobs, notices, overview, sending
+from nudgepay.web.ui.operators import acting, inviting, joining
+from nudgepay.web.ui.operators import listing as operators
 from nudgepay.web.ui.plan import pages as plan
 from nudgepay.web.ui.schedules import assigning as schedule_assigning
 from nudgepay.web.ui.schedules import closing
@@ -49,5 +56,8 @@ ROOMS = (
     *(business, sender, stripe, first_steps),
     *(overview, notices, jobs, history, sending),
     *(audit_log, audit_export),
+    *(operators, inviting, acting, joining),
+    *(tokens, approvals, deciding),
+    *(exports, everything),
     *(account, own_password, second_factor, own_sessions, proving),
 )

@@ -1,13 +1,14 @@
-"""`POST /audit/export`: the log as a file, with all that recomputing its chain takes. What leaves is recorded."""
+"""`POST /audit/export`, `GET /audit/download`: the log as a file, with all that recomputing its chain takes."""
 
 import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Query
 from sqlalchemy import Text, cast, func, select, text
 from starlette.responses import Response, StreamingResponse
 
@@ -20,6 +21,7 @@ from nudgepay.errors import UsageError
 from nudgepay.invoices.exporting.cells import csv_text
 from nudgepay.runtime import Runtime
 from nudgepay.web.ui.audit.listing import filter_of, kept_of
+from nudgepay.web.ui.callers import Caller, allowed_to_programs
 from nudgepay.web.ui.page import Page, allowed
 
 router = APIRouter()
@@ -59,9 +61,27 @@ def export(
         wanted = filter_of(session, kept, page)
         told = {"format": format} | {name: value for name, value in kept.items() if value}
         audit.record(session, actor=page.actor, action="audit.export", subject="table:audit_events", after=told)
-    lines = _csv if format == "csv" else _json_lines
-    headers = {"Content-Disposition": f'attachment; filename="audit-{page.now:%Y-%m-%d}.{format}"'}
-    return StreamingResponse(_chunks(lines(page.runtime, wanted)), media_type=TYPES[format], headers=headers)
+    return _answer(page.runtime, wanted, format, page.now)
+
+
+@router.get("/audit/download")
+def download(
+    caller: Annotated[Caller, allowed_to_programs(Permission.AUDIT_READ)],
+    format: Annotated[str, Query(max_length=10)] = "jsonl",
+) -> Response:
+    """The whole log, for a program with a token."""
+    if format not in TYPES:
+        raise UsageError("format: say csv or jsonl")
+    with caller.runtime.db.transaction() as session:
+        after = {"format": format}
+        audit.record(session, actor=caller.actor, action="audit.export", subject="table:audit_events", after=after)
+    return _answer(caller.runtime, AuditFilter(), format, caller.now)
+
+
+def _answer(runtime: Runtime, wanted: AuditFilter, kind: str, now: datetime) -> Response:
+    lines = _csv if kind == "csv" else _json_lines
+    headers = {"Content-Disposition": f'attachment; filename="audit-{now:%Y-%m-%d}.{kind}"'}
+    return StreamingResponse(_chunks(lines(runtime, wanted)), media_type=TYPES[kind], headers=headers)
 
 
 def _rows(runtime: Runtime, wanted: AuditFilter) -> Iterator[Mapping[str, Any]]:

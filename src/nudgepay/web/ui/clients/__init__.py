@@ -2,8 +2,19 @@
 
 from fastapi import APIRouter
 
-from nudgepay.web.ui.clients import blocks, chasing, editing, holding, listing, people, showing, statement, switching
+from nudgepay.web.ui.clients import (
+    blocks,
+    chasing,
+    editing,
+    holding,
+    listing,
+    people,
+    personal_data,
+    showing,
+    statement,
+    switching,
+)
 
 router = APIRouter()
-for _part in (listing, editing, showing, chasing, people, blocks, holding, switching, statement):
+for _part in (listing, editing, showing, chasing, people, blocks, holding, switching, statement, personal_data):
     router.routes.extend(_part.router.routes)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from nudgepay.access.acts import BULK_RELEASE
 from nudgepay.errors import UsageError
 from nudgepay.nudges.bulk import MOST, Act, Chosen
 from nudgepay.web.ui.invoices.listing import today_of
@@ -32,6 +33,8 @@ def asked_of(page: Page, action: str, chosen: Sequence[Chosen], until: str, back
         raise UsageError("nothing of that name can be done to invoices")
     if act == "release" and not page.may(RELEASE):
         raise NotAllowed(f"your role ({page.signed.role}) may not do this; it takes {RELEASE}")
+    if act == "release" and len(chosen) > BULK_RELEASE:
+        raise UsageError(f"more than {BULK_RELEASE} are released at /amnesty, with a second person")
     if len(chosen) > MOST:
         raise UsageError(f"choose at most {MOST} invoices at once")
     day, problem = None, ""

@@ -178,6 +178,14 @@ NOTICES: dict[str, NoticeWords] = {
         place=_CLIENT,
         link=_OPEN_CLIENT,
     ),
+    "approval.waiting": NoticeWords(
+        N_("An act waits for a second person"),
+        N_("Somebody asked for something that one person may not do alone. It ends by itself within an hour."),
+        N_("Look at what exactly would happen, then say yes or no."),
+        tone="info",
+        place="/approvals",
+        link=N_("Look at the request"),
+    ),
     "statement.waiting": NoticeWords(
         N_("Bank lines wait for your decision"),
         N_("A statement was imported. Nothing is booked before you agree."),

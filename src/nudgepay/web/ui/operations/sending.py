@@ -8,13 +8,16 @@ from fastapi import APIRouter, Form
 from sqlalchemy.orm import Session
 from starlette.responses import HTMLResponse, Response
 
+from nudgepay.access.acts import RESUME_RESTORED
 from nudgepay.access.operators import names_of
 from nudgepay.access.permissions import Permission
+from nudgepay.access.trust import NotCovered
 from nudgepay.nudges.answers import SendingSwitch
 from nudgepay.nudges.resuming import AHEAD, look_out
-from nudgepay.nudges.switch import SwitchMoved, pause_sending, read_switch, resume_sending
+from nudgepay.nudges.switch import SwitchMoved, pause_sending, read_switch, resume_sending, resuming_restored
 from nudgepay.nudges.terms import terms_of
 from nudgepay.web.deps import ReadSessionDep, SessionDep
+from nudgepay.web.ui.approvals.asking import ask_second_person, ensure_fresh
 from nudgepay.web.ui.operations.words import TABS
 from nudgepay.web.ui.page import Page, Undo, allowed
 from nudgepay.web.ui.words import N_
@@ -82,10 +85,20 @@ def resume(
     old_reason = switch.reason or page.gettext("paused by hand")
     given = " ".join(reason.split())[:LONGEST_REASON] or None
     environment = page.runtime.settings.environment
+    params = resuming_restored(switch)
+    if params is not None:
+        ensure_fresh(page)
     try:
         woken = resume_sending(
-            session, environment=environment, actor=page.actor, reason=given, seen=_instant(seen) or NEVER
+            session,
+            environment=environment,
+            actor=page.actor,
+            reason=given,
+            seen=switch.changed_at if params is not None else _instant(seen) or NEVER,
+            signed=page.signed,
         )
+    except NotCovered:
+        return ask_second_person(page, session, RESUME_RESTORED, params or {}, why=reason, path=f"{PATH}/resume")
     except SwitchMoved:
         return _preview(page, session, switch, has_moved=True, status=HTTPStatus.CONFLICT)
     told = page.ngettext(

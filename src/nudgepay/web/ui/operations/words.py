@@ -61,6 +61,11 @@ JOBS: dict[str, tuple[str, str, str]] = {
         N_("Closes promises whose day is over."),
         N_("The promises that end now."),
     ),
+    "expire_approvals": (
+        N_("Close old requests"),
+        N_("Closes requests for a second person whose time is over."),
+        N_("Nothing worth naming."),
+    ),
     "retry_stalled": (
         N_("Help lost workers"),
         N_("Asks again for what a lost worker had in hand."),
@@ -95,6 +100,11 @@ JOBS: dict[str, tuple[str, str, str]] = {
         N_("Find broken runs"),
         N_("Tells of runs that began and never ended."),
         N_("Nothing worth naming."),
+    ),
+    "erase_expired": (
+        N_("Erase what is past its term"),
+        N_("Erases what the law kept of erased people, once its years are over."),
+        N_("A look at the books of people who were erased."),
     ),
     "retention": (
         N_("Forget"),

@@ -1,5 +1,6 @@
 """`/payments/statements/files/{id}`: how far a statement's file is, what is wrong in it, what it would bring."""
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -44,6 +45,7 @@ def show(page: StatementPage, session: ReadSessionDep, upload_id: RowId) -> Resp
         told_kept=told_kept(page, upload) if upload.state == "done" else "",
         title=format_title(page, report["format"]) if report.get("format") else "",
         faults=told_faults(page, upload, limit=SHOWN),
+        sample=[{**one, "booked_on": date.fromisoformat(one["booked_on"])} for one in report.get("sample", [])],
         is_table=not upload.name.lower().endswith(".xml"),
     )
 

@@ -68,6 +68,9 @@ KINDS: dict[str, Kind] = {
     "mailing.unknown": Kind(N_("Statements and thanks in doubt"), N_("Look whether they left"), "letter"),
     "mailing.failed": Kind(N_("Statements and thanks refused"), N_("Look why"), "letter", "here"),
     "mailing.poisoned": Kind(N_("Statements and thanks that cannot be written"), N_("Look why"), "letter", "here"),
+    "approval.waiting": Kind(
+        N_("Acts that take a second person"), N_("Say yes or no at Approvals"), "shield", place="/approvals"
+    ),
     "job.failed": Kind(N_("Jobs that fail"), N_("Look at Operations"), "operation"),
     "job.abandoned": Kind(N_("Jobs that never ended"), N_("Look at Operations"), "operation"),
 }

@@ -1,0 +1,1 @@
+"""`/approvals`: what waits for a second person, what it would do, and the answers."""
