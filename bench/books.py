@@ -43,12 +43,18 @@ LETTERS = """
 INSERT INTO letters (id, client_id, contact_id, currency, amount, locale, to_address, message_id, token, state,
                      subject, mime, looked_at, sending_at, accepted_at)
 SELECT gen_random_uuid(), i.client_id, k.id, i.currency, i.amount_due, 'en', k.email, 'm' || i.id, md5('l' || i.id),
-       'delivered', 's', convert_to(repeat('x', 500), 'UTF8'), at, at, at
+       CASE WHEN i.id %% 400 = 0 THEN 'failed' ELSE 'delivered' END, 's', convert_to(repeat('x', 500), 'UTF8'),
+       at, at, at
   FROM invoices i JOIN contacts k ON k.client_id = i.client_id,
        LATERAL (SELECT i.closed_at - interval '20 minutes') AS sent (at)
  WHERE i.status = 'paid'
 """
-"""Every paid invoice had a letter."""
+"""Every paid invoice had a letter; one of two hundred was refused."""
+LEDGER = """
+INSERT INTO ledger_entries (kind, name, actor, started_at, ended_at, outcome)
+SELECT 'job', 'nudge_pass', 'bench', now() - interval '1 day', now(), 'done'
+  FROM generate_series(1, %(invoices)s / 10)
+"""
 WITHOUT_CARE = ("fsync = off", "full_page_writes = off", "max_wal_size = '8GB'")
 """Nobody needs these books after a crash. Only while they are made: what is measured is an ordinary server."""
 PATIENCE_SECONDS = 600

@@ -15,6 +15,7 @@ from books import (
     ALLOCATIONS,
     CLIENTS,
     CONTACTS,
+    LEDGER,
     LETTERS,
     PAYMENTS,
     medians,
@@ -63,11 +64,6 @@ SELECT 'A-' || n, 1 + n %% %(clients)s, 'EUR', 10000, CASE WHEN is_paid THEN 100
 REMINDERS = """
 INSERT INTO reminders (invoice_id, client_id, step, schedule_version, state, due_at, look_at)
 SELECT id, client_id, 'T-3', 1, 'accepted', now(), now() FROM invoices WHERE status = 'paid'
-"""
-LEDGER = """
-INSERT INTO ledger_entries (kind, name, actor, started_at, ended_at, outcome)
-SELECT 'job', 'nudge_pass', 'bench', now() - interval '1 day', now(), 'done'
-  FROM generate_series(1, %(invoices)s / 10)
 """
 EVENTS = """
 INSERT INTO stripe_events (event_id, type, payload, handled_at, outcome)

@@ -20,6 +20,7 @@ from books import (
     ALLOCATIONS,
     CLIENTS,
     CONTACTS,
+    LEDGER,
     LETTERS,
     PATIENCE_SECONDS,
     PAYMENTS,
@@ -133,6 +134,7 @@ STATEMENTS = (
     HOLDS,
     NOTICES,
     RAN,
+    LEDGER,
     SWITCH,
 )
 PLAIN = """
