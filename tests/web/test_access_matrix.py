@@ -304,6 +304,7 @@ def test_every_route_answers_everybody_as_the_table_says(
     began = time.monotonic()
     wrong = asyncio.run(judge(app, cases + public))
     seconds = time.monotonic() - began
+    app.app.state.readiness.close()
     assert wrong == [], "\n".join(wrong[:40])
     assert state(runtime) == before
     turned_away = sum(one.wanted == 403 and one.method != "GET" and "csrf" not in one.who for one in cases)

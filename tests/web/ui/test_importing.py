@@ -26,7 +26,7 @@ from nudgepay.payments.uploads.choices import Choices
 from nudgepay.payments.uploads.models import ImportUpload
 from nudgepay.payments.uploads.working import run_upload, run_uploads
 from nudgepay.runtime import Runtime
-from nudgepay.web.ui.importing import background
+from nudgepay.web.ui.files import background
 from web.ui.books import HOSTILE, add_client, csv_file, invoices_of
 from web.ui.desk import Desk
 

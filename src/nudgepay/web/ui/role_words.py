@@ -63,6 +63,8 @@ GROUPS: tuple[tuple[str, dict[Permission, str]], ...] = (
             _P.JOB_RUN: N_("Start a job"),
             _P.SETTING_READ: N_("See the settings, never a secret"),
             _P.AUDIT_READ: N_("Read who did what"),
+            _P.PRIVACY_EXPORT: N_("Hand out a person's data"),
+            _P.PRIVACY_ERASE: N_("Erase a person's data"),
         },
     ),
     (
