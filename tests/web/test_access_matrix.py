@@ -66,6 +66,8 @@ MAY = {
     "sending:switch": "manager superadmin",
     "setting:read": "auditor manager superadmin",
     "audit:read": "auditor manager superadmin",
+    "privacy:export": "manager superadmin",
+    "privacy:erase": "superadmin",
     "operator:read": "auditor manager superadmin",
     "operator:write": "superadmin",
     "token:read": "auditor manager superadmin",

@@ -21,7 +21,7 @@ from nudgepay.web.ui.row_ids import RowId, row_id_of
 from nudgepay.web.ui.words import N_
 
 router = APIRouter()
-router.include_router(file_acts("/import", kind=INVOICES, permission=Permission.INVOICE_IMPORT, home="/import"))
+router.routes.extend(file_acts("/import", kind=INVOICES, permission=Permission.INVOICE_IMPORT, home="/import").routes)
 ImportPage = Annotated[Page, allowed(Permission.INVOICE_IMPORT)]
 PAGE = 50
 PASSED_OVER = {

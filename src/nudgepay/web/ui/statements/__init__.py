@@ -6,4 +6,4 @@ from nudgepay.web.ui.statements import booking, deciding, files, line, listing, 
 
 router = APIRouter()
 for _part in (uploading, listing, mapping, files, booking, deciding, line, showing):
-    router.include_router(_part.router)
+    router.routes.extend(_part.router.routes)

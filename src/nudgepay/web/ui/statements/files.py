@@ -19,7 +19,7 @@ from nudgepay.web.ui.statements.paths import FILES, HOME, statement_path
 from nudgepay.web.ui.statements.words import format_title
 
 router = APIRouter()
-router.include_router(file_acts(FILES, kind=STATEMENT, permission=Permission.PAYMENT_WRITE, home=HOME))
+router.routes.extend(file_acts(FILES, kind=STATEMENT, permission=Permission.PAYMENT_WRITE, home=HOME).routes)
 StatementPage = Annotated[Page, allowed(Permission.PAYMENT_WRITE)]
 
 
