@@ -1,10 +1,11 @@
 """Transactions and the fresh database of each test."""
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from nudgepay.db import Database, DatabaseUnavailable, UnstorableText
+from nudgepay.db import Database, DatabaseUnavailable, UnstorableText, libpq_url
 from nudgepay.schema_lifecycle.revisions import current, head
 
 
@@ -25,6 +26,15 @@ def test_it_names_an_unreachable_database() -> None:
     with pytest.raises(DatabaseUnavailable):
         nowhere.ping()
     nowhere.close()
+
+
+def test_a_connection_that_the_server_has_closed_meanwhile_is_not_lent_again(db: Database) -> None:
+    with db.transaction() as session:
+        backend = session.scalar(text("SELECT pg_backend_pid()"))
+    with psycopg.connect(libpq_url(db.url), autocommit=True) as owner:
+        owner.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
+    with db.transaction() as session:
+        assert session.scalar(text("SELECT pg_backend_pid()")) != backend
 
 
 def test_an_error_never_repeats_the_values_it_was_about(db: Database) -> None:

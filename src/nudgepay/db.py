@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import select
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
@@ -24,11 +25,12 @@ from sqlalchemy import (
     MetaData,
     Text,
     create_engine,
+    event,
     make_url,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
@@ -148,6 +150,16 @@ def driver_url(url: str) -> str:
     return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
+def _ensure_open(connection: _Connection, *_: object) -> None:
+    """What the pool asks of a connection before it lends it again. A server that ends says so, and a word that nobody
+    asked for can be seen without asking: a question would cost each transaction a way there and back.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        raise DisconnectionError("the server has closed this connection")
+
+
 class Database:
     """One pool of connections to one PostgreSQL database."""
 
@@ -172,9 +184,9 @@ class Database:
             pool_size=pool_size,
             max_overflow=5,
             pool_timeout=min(5, patience_seconds),
-            pool_pre_ping=True,
             hide_parameters=True,
         )
+        event.listen(self.engine, "checkout", _ensure_open)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     def _connect(self) -> _Connection:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from nudgepay import audit, ledger
@@ -55,9 +55,13 @@ def notices(
 
 def notice_counts(session: Session) -> dict[str, int]:
     """How many of each kind are open, of the first CAP + 1."""
-    capped = select(Notice.kind).where(Notice.resolved_at.is_(None)).order_by(Notice.id).limit(CAP + 1).subquery()
-    rows = session.execute(select(capped.c.kind, func.count()).group_by(capped.c.kind))
-    return {row[0]: row[1] for row in rows}
+    return {row.kind: row.notices for row in session.execute(text(_COUNTS), {"most": CAP + 1})}
+
+
+_COUNTS = """
+SELECT kind, count(*) AS notices
+  FROM (SELECT kind FROM notices WHERE resolved_at IS NULL ORDER BY id LIMIT :most) AS capped GROUP BY kind
+"""
 
 
 def one_notice(session: Session, notice_id: int) -> Notice:

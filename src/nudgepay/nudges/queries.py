@@ -185,8 +185,8 @@ def _reminders(session: Session, ids: dict[str, Any], invoice_ids: list[int]) ->
     found: dict[int, list[ReminderFacts]] = defaultdict(list)
     for row in session.execute(query, {**ids, "invoice_ids": invoice_ids}):
         found[row.invoice_id].append(
-            replace(
-                plain_reminder(row),
+            plain_reminder(
+                row,
                 gap_overridden=row.gap_overridden_by is not None,
                 reviewed=row.reviewed_at is not None,
             )
@@ -194,8 +194,10 @@ def _reminders(session: Session, ids: dict[str, Any], invoice_ids: list[int]) ->
     return found
 
 
-def plain_invoice(row: Row[Any], schedule: Schedule, reminders: Iterable[ReminderFacts]) -> InvoiceFacts:
-    """What the invoice's own row says, its holds aside."""
+def plain_invoice(
+    row: Row[Any], schedule: Schedule, reminders: Iterable[ReminderFacts], **holds: Any
+) -> InvoiceFacts:
+    """What the invoice's own row says, and the holds that are given."""
     return InvoiceFacts(
         id=row.id,
         number=row.number,
@@ -208,11 +210,12 @@ def plain_invoice(row: Row[Any], schedule: Schedule, reminders: Iterable[Reminde
         due_on=row.due_on,
         schedule=schedule,
         reminders=tuple(reminders),
+        **holds,
     )
 
 
-def plain_reminder(row: Row[Any]) -> ReminderFacts:
-    """What a reminder's row says, its overrides aside."""
+def plain_reminder(row: Row[Any], **overrides: bool) -> ReminderFacts:
+    """What a reminder's row says, and the overrides that are given."""
     return ReminderFacts(
         id=row.id,
         step=row.step,
@@ -221,6 +224,7 @@ def plain_reminder(row: Row[Any]) -> ReminderFacts:
         due_at=row.due_at,
         nudge_key=row.nudge_key,
         reason=row.reason,
+        **overrides,
     )
 
 
@@ -230,8 +234,10 @@ def _invoice_facts(
     promise = answers.promises.get(row.id)
     disputed = answers.disputed.get(row.id, 0)
     name = row.schedule_name or row.client_schedule or DEFAULT
-    return replace(
-        plain_invoice(row, schedules.get(name) or schedules[DEFAULT], reminders),
+    return plain_invoice(
+        row,
+        schedules.get(name) or schedules[DEFAULT],
+        reminders,
         follows=name,
         reminders_off=row.reminders_off_at is not None,
         paused_until=row.paused_until,

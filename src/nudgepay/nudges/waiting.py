@@ -72,9 +72,9 @@ HAVING count(*) > 0
 UNION ALL
 SELECT 'pause', coalesce(reason, ''), 0, paused_at FROM sending_switch WHERE id = 1 AND paused_at IS NOT NULL
 UNION ALL
-SELECT 'letters', '', (SELECT count(*) FROM letters
-                        WHERE sending_at >= day.starts AND sending_at < day.ends
-                          AND state NOT IN ('planned', 'failed', 'cancelled')), day.starts
+SELECT 'letters', '', (SELECT count(*) FROM letters WHERE sending_at >= day.starts AND sending_at < day.ends)
+                    - (SELECT count(*) FROM letters WHERE sending_at >= day.starts AND sending_at < day.ends
+                          AND state IN ('planned', 'failed', 'cancelled')), day.starts
   FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])) AS day (starts, ends)
 UNION ALL
 (SELECT 'next', '', client_id, min(at)
