@@ -1,9 +1,11 @@
 """A Debian Postfix of its own on loopback, with its own queue and log, that hands letters on to another relay."""
 
+import fcntl
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,13 +91,23 @@ def postfix(home: Path, *, next_hop: int) -> Iterator[Postfix]:
     shutil.chown(home / "data", "postfix")
     (home / "main.cf").write_text(MAIN.format(home=home, next_hop=next_hop))
     (home / "master.cf").write_text(SERVICES.format(port=port).lstrip())
-    started = subprocess.run([command, "-c", str(home), "start"], capture_output=True, text=True, timeout=60)
-    assert started.returncode == 0, started.stderr
-    try:
-        wait_for(lambda: _answers(port))
-        yield Postfix(port, home / "mail.log")
-    finally:
-        subprocess.run([command, "-c", str(home), "stop"], capture_output=True, timeout=60)
+    with _one_at_a_time():
+        started = subprocess.run([command, "-c", str(home), "start"], capture_output=True, text=True, timeout=60)
+        log = home / "mail.log"
+        assert started.returncode == 0, started.stdout + started.stderr + (log.read_text() if log.exists() else "")
+        try:
+            wait_for(lambda: _answers(port))
+            yield Postfix(port, log)
+        finally:
+            subprocess.run([command, "-c", str(home), "stop"], capture_output=True, timeout=60)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two that start in the same moment disturb each other: test processes take turns."""
+    with (Path(tempfile.gettempdir()) / "nudgepay-tests-postfix.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def wait_for(happened, *, seconds: float = 30) -> None:
