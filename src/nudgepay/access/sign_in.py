@@ -90,7 +90,7 @@ def begin(session: Session, given: Given, *, terms: Terms, key: str) -> Begun | 
     admitted = admit(session, asking, terms=terms)
     if isinstance(admitted, Refused):
         return admitted
-    after = {"network": given.network, "known_device": row.device is not None, "with_code": bool(given.code)}
+    after = {"known_device": row.device is not None, "with_code": bool(given.code)}
     audit.record(session, actor=VISITOR, action="sign_in.try", subject=account, after=after)
     is_usable = row.id is not None and row.disabled_at is None
     return Begun(
